@@ -1,0 +1,39 @@
+//! English and Russian, side by side: a text without its translation does not compile.
+
+use domain::Locale;
+use leptos::prelude::*;
+
+/// One text in every language we speak. Constants live beside the view that shows them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Text {
+    pub en: &'static str,
+    pub ru: &'static str,
+}
+
+impl Text {
+    #[must_use]
+    pub const fn new(en: &'static str, ru: &'static str) -> Self {
+        Self { en, ru }
+    }
+
+    #[must_use]
+    pub const fn of(self, locale: Locale) -> &'static str {
+        match locale {
+            Locale::En => self.en,
+            Locale::Ru => self.ru,
+        }
+    }
+}
+
+/// The language of this page. It is fixed for the life of a page: choosing another one sets a cookie and reloads, so
+/// that the first client render is byte for byte what the server sent.
+#[must_use]
+pub fn use_locale() -> Locale {
+    use_context::<Locale>().unwrap_or_default()
+}
+
+/// `text` in the page's language.
+#[must_use]
+pub fn tr(text: Text) -> &'static str {
+    text.of(use_locale())
+}

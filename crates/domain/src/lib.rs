@@ -1,0 +1,25 @@
+#![doc = include_str!("../README.md")]
+
+pub mod card;
+pub mod catalogue;
+pub mod code;
+pub mod id;
+pub mod locale;
+pub mod margin;
+pub mod money;
+pub mod phone;
+pub mod segment;
+pub mod session;
+pub mod staff;
+
+pub use card::{Card, CardReason, CardScope};
+pub use catalogue::{CategoryId, Product, Sku};
+pub use code::{CodeError, CodeKind, CustomerCode, RotatingCode, RotatingSecret};
+pub use id::{CardId, CustomerId, ReceiptId, SegmentModelId, SessionId, StaffId, StoreId, TillId};
+pub use locale::Locale;
+pub use margin::{MarginFloor, floor_price};
+pub use money::{Amount, Currency, MoneyError, Rate, split};
+pub use phone::{Phone, PhoneError};
+pub use segment::{SegmentName, SegmentRef};
+pub use session::SessionState;
+pub use staff::Role;
