@@ -1,1 +1,45 @@
+//! The stories of the shop: load facts, let the engines decide, record, announce. Implements `contract`.
 
+pub mod clock;
+mod fault;
+
+pub mod cards;
+pub mod customer;
+pub mod import;
+pub mod marketing;
+pub mod relay;
+pub mod segment;
+pub mod seed;
+pub mod staff;
+pub mod till;
+
+use std::sync::Arc;
+
+use cache::Cache;
+use notify::Sms;
+use store::Store;
+
+pub use clock::{Clock, Entropy, OsEntropy, SystemClock};
+
+/// The shop behind every door. Its `impl`s of the contract's traits stand in the module of each audience.
+#[derive(Clone)]
+pub struct Shop {
+    pub(crate) store: Store,
+    pub(crate) cache: Arc<dyn Cache>,
+    pub(crate) sms: Arc<dyn Sms>,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+impl Shop {
+    #[must_use]
+    pub fn new(
+        store: Store,
+        cache: Arc<dyn Cache>,
+        sms: Arc<dyn Sms>,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Self {
+        Self { store, cache, sms, clock, entropy }
+    }
+}

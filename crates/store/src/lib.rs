@@ -1,1 +1,88 @@
+//! PostgreSQL: migrations, queries, outbox. The only crate with sqlx; lowercase SQL, private row structs, and named
+//! constraints that are mapped by name.
 
+mod error;
+
+pub mod cards;
+pub mod catalogue;
+pub mod customers;
+pub mod event_log;
+pub mod idempotency;
+pub mod import;
+pub mod logins;
+pub mod marketing;
+pub mod menu;
+pub mod messages;
+pub mod outbox;
+pub mod receipts;
+pub mod segments;
+pub mod sessions;
+pub mod shop;
+pub mod staff;
+pub mod tills;
+
+
+pub use error::StoreError;
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::{PgPool, Postgres};
+
+/// A transaction. Dropped without [`commit`], it never happened.
+pub type Tx = sqlx::Transaction<'static, Postgres>;
+
+/// The one store of the shop. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Store {
+    pool: PgPool,
+}
+
+static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
+
+impl Store {
+    /// Connects; does not migrate.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when nothing answers there.
+    pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
+        let options: PgConnectOptions = url.parse()?;
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(std::time::Duration::from_secs(10))
+            .connect_with(options.application_name("kava"))
+            .await?;
+        Ok(Self { pool })
+    }
+
+    /// Brings the schema up to this binary's.
+    ///
+    /// # Errors
+    /// [`StoreError::Migration`] when the database is from another or a newer Kava.
+    pub async fn migrate(&self) -> Result<(), StoreError> {
+        Ok(MIGRATOR.run(&self.pool).await?)
+    }
+
+    /// # Errors
+    /// [`StoreError::Unavailable`] when no connection can be had.
+    pub async fn begin(&self) -> Result<Tx, StoreError> {
+        Ok(self.pool.begin().await?)
+    }
+
+    /// Whether the database answers now.
+    ///
+    /// # Errors
+    /// [`StoreError::Unavailable`] when it does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        sqlx::query("select 1").execute(&self.pool).await?;
+        Ok(())
+    }
+
+    /// For queries of this crate's modules.
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+}
+
+/// # Errors
+/// What the database says when it cannot commit; then nothing was changed.
+pub async fn commit(tx: Tx) -> Result<(), StoreError> {
+    Ok(tx.commit().await?)
+}
