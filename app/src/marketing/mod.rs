@@ -1,1 +1,5 @@
-//! (in work)
+//! What marketing sees. Route: [`SegmentsPage`] at `/marketing/segments`.
+
+mod view;
+
+pub use view::SegmentsPage;
