@@ -88,8 +88,13 @@ pub trait CustomerApi: Send + Sync {
     ///
     /// # Errors
     /// `category-not-found`.
-    async fn menu(&self, caller: Option<CustomerCaller>, category: Option<&str>, page: u32, locale: Locale)
-    -> Result<Menu, Refusal>;
+    async fn menu(
+        &self,
+        caller: Option<CustomerCaller>,
+        category: Option<&str>,
+        page: u32,
+        locale: Locale,
+    ) -> Result<Menu, Refusal>;
 
     /// The messages that the demo "sent", newest first.
     ///

@@ -33,7 +33,10 @@ impl IdempotencyKey {
         if (1..=255).contains(&text.len()) && text.bytes().all(|b| (0x20..0x7f).contains(&b)) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(Refusal::malformed("idempotency-key-invalid", "An Idempotency-Key has 1 to 255 visible ASCII characters."))
+            Err(Refusal::malformed(
+                "idempotency-key-invalid",
+                "An Idempotency-Key has 1 to 255 visible ASCII characters.",
+            ))
         }
     }
 

@@ -7,9 +7,9 @@ use chrono::{DateTime, Utc};
 use domain::{Role, StaffId};
 use serde::{Deserialize, Serialize};
 
+use crate::Refusal;
 use crate::customer::SessionToken;
 use crate::till::TillCaller;
-use crate::Refusal;
 
 /// A signed-in member of staff. A cashier works at one till.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset, Utc};
-use domain::{Amount, CardId, CardScope, CodeKind, Currency, CustomerId, Rate, SessionId, SessionState, StoreId, TillId};
+use domain::{
+    Amount, CardId, CardScope, CodeKind, Currency, CustomerId, Rate, SessionId, SessionState, StoreId, TillId,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{IdempotencyKey, Once, Refusal};
@@ -33,8 +35,12 @@ pub trait TillApi: Send + Sync {
     /// # Errors
     /// `customer-not-found` (one answer for every unknown code), `code-replayed`, `code-expired`,
     /// `idempotency-key-reused`, `too-many-requests`.
-    async fn identify(&self, caller: &TillCaller, once: &IdempotencyKey, code: &str)
-    -> Result<Once<Identified>, Refusal>;
+    async fn identify(
+        &self,
+        caller: &TillCaller,
+        once: &IdempotencyKey,
+        code: &str,
+    ) -> Result<Once<Identified>, Refusal>;
 
     /// Creates the open session or replaces its contents, and evaluates it.
     ///
@@ -70,7 +76,8 @@ pub trait TillApi: Send + Sync {
     ///
     /// # Errors
     /// `session-not-found`, `session-not-open` (after a partial return), `idempotency-key-reused`.
-    async fn cancel(&self, caller: &TillCaller, id: SessionId, once: &IdempotencyKey) -> Result<Once<Session>, Refusal>;
+    async fn cancel(&self, caller: &TillCaller, id: SessionId, once: &IdempotencyKey)
+    -> Result<Once<Session>, Refusal>;
 
     /// The catalogue in order of sku, `limit` products after `after`; for the checkout screen and the public list.
     ///
@@ -234,11 +241,29 @@ pub enum Source {
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Effect {
-    SetDiscountPerItem { position: u16, source: Source, id: String, desired: Amount, granted: Amount },
-    MarginClipped { position: u16, desired: Amount, granted: Amount },
-    RejectCoupon { code: String, reason: CouponRejection },
+    SetDiscountPerItem {
+        position: u16,
+        source: Source,
+        id: String,
+        desired: Amount,
+        granted: Amount,
+    },
+    MarginClipped {
+        position: u16,
+        desired: Amount,
+        granted: Amount,
+    },
+    RejectCoupon {
+        code: String,
+        reason: CouponRejection,
+    },
     /// On cancelling a closed session: what is taken back.
-    RollbackDiscount { position: u16, source: Source, id: String, amount: Amount },
+    RollbackDiscount {
+        position: u16,
+        source: Source,
+        id: String,
+        amount: Amount,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

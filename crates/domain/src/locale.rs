@@ -34,7 +34,7 @@ impl Locale {
 
     /// Which form of a noun a count takes: `[one, few, many]`; English has `[one, many, many]`.
     #[must_use]
-    pub fn plural<'a>(self, count: u64, forms: [&'a str; 3]) -> &'a str {
+    pub fn plural(self, count: u64, forms: [&str; 3]) -> &str {
         match self {
             Self::En => forms[usize::from(count != 1)],
             Self::Ru => match (count % 10, count % 100) {
