@@ -1,0 +1,35 @@
+//! How the private server is set up.
+use super::PostgresParams;
+use std::path::Path;
+
+/// The socket's file name, which follows from the port.
+pub(super) const SOCKET: &str = ".s.PGSQL.5432";
+
+/// The settings on the server's command line: they win over its configuration file, so an old folder gets new ones.
+pub(super) fn arguments(params: &PostgresParams, socket_folder: &Path) -> Vec<String> {
+    let mut settings = vec![
+        // A unix socket only.
+        "listen_addresses=".to_owned(),
+        "port=5432".to_owned(),
+        format!("unix_socket_directories={}", quoted_folder(socket_folder)),
+        "unix_socket_permissions=0700".to_owned(),
+        format!("max_connections={}", params.max_connections),
+        "timezone=UTC".to_owned(),
+        "log_timezone=UTC".to_owned(),
+        "logging_collector=off".to_owned(),
+        "log_destination=stderr".to_owned(),
+        // The hot statements are short; compiling them never pays.
+        "jit=off".to_owned(),
+        // An import writes in bulk: fewer checkpoints.
+        "max_wal_size=2GB".to_owned(),
+    ];
+    if !params.durable {
+        settings.extend(["fsync=off", "synchronous_commit=off", "full_page_writes=off"].map(str::to_owned));
+    }
+    settings.into_iter().flat_map(|setting| ["-c".to_owned(), setting]).collect()
+}
+
+/// The setting is a list: a folder with a comma, a blank or a quote must be quoted.
+fn quoted_folder(folder: &Path) -> String {
+    format!("\"{}\"", folder.to_string_lossy().replace('"', "\"\""))
+}
