@@ -1,0 +1,324 @@
+//! Cards: at most one of a kind and one active a customer, guarded by partial unique indexes.
+
+use chrono::{DateTime, Utc};
+use domain::{Amount, Card, CardId, CardReason, CardScope, CategoryId, CustomerId, Product, Rate, Sku};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::{Store, StoreError, Tx};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    scope_kind: String,
+    scope_ref: String,
+    subject: String,
+    rate_bp: i32,
+    valid_from: DateTime<Utc>,
+    valid_until: DateTime<Utc>,
+    active: bool,
+    reasons: Json<Vec<CardReason>>,
+}
+
+fn corrupt(why: impl ToString) -> StoreError {
+    StoreError::Corrupt { what: "card", why: why.to_string() }
+}
+
+impl TryFrom<Row> for Card {
+    type Error = StoreError;
+
+    fn try_from(row: Row) -> Result<Self, StoreError> {
+        Ok(Self {
+            id: CardId(row.id),
+            scope: match row.scope_kind.as_str() {
+                "basket" => CardScope::Basket,
+                "category" => CardScope::Category(CategoryId(row.scope_ref)),
+                "product" => CardScope::Product(Sku::parse(row.scope_ref).map_err(corrupt)?),
+                other => return Err(corrupt(format!("no scope is called {other}"))),
+            },
+            subject: row.subject,
+            rate: Rate(u32::try_from(row.rate_bp).map_err(corrupt)?),
+            valid_from: row.valid_from,
+            valid_until: row.valid_until,
+            active: row.active,
+            reasons: row.reasons.0,
+        })
+    }
+}
+
+/// The scope as two columns.
+fn columns(scope: &CardScope) -> (&'static str, &str) {
+    match scope {
+        CardScope::Basket => ("basket", ""),
+        CardScope::Category(category) => ("category", &category.0),
+        CardScope::Product(sku) => ("product", sku.as_str()),
+    }
+}
+
+/// Basket, category, product: the order in which people see them.
+macro_rules! select {
+    ($rest:literal) => {
+        concat!(
+            "select id, scope_kind, scope_ref, subject, rate_bp, valid_from, valid_until, active, reasons from cards ",
+            $rest
+        )
+    };
+}
+
+fn read_all(rows: Vec<Row>) -> Result<Vec<Card>, StoreError> {
+    rows.into_iter().map(Card::try_from).collect()
+}
+
+/// A card and whose it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundCard {
+    pub card: Card,
+    /// Replaced since by newer ones.
+    pub withdrawn: bool,
+}
+
+impl Store {
+    /// The cards that are not withdrawn, expired ones too, with the version they belong to: one snapshot.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn cards(&self, customer: CustomerId) -> Result<Vec<Card>, StoreError> {
+        let rows = sqlx::query_as(select!("where customer_id = $1 and withdrawn_at is null order by scope_kind"))
+            .bind(customer.0)
+            .fetch_all(self.pool())
+            .await?;
+        read_all(rows)
+    }
+
+    /// Sets of cards as they were issued, newest first: those of the last `limit` moments of issue.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn issued_cards(&self, customer: CustomerId, limit: u32) -> Result<Vec<Vec<Card>>, StoreError> {
+        let rows = sqlx::query_as(select!(
+            "where customer_id = $1 and valid_from in (select distinct valid_from from cards where customer_id = $1 \
+             order by valid_from desc limit $2) order by valid_from desc, scope_kind"
+        ))
+        .bind(customer.0)
+        .bind(i64::from(limit))
+        .fetch_all(self.pool())
+        .await?;
+        let mut sets: Vec<Vec<Card>> = Vec::new();
+        for card in read_all(rows)? {
+            match sets.last_mut() {
+                Some(set) if set.first().is_some_and(|first| first.valid_from == card.valid_from) => set.push(card),
+                _ => sets.push(vec![card]),
+            }
+        }
+        Ok(sets)
+    }
+}
+
+/// The cards that are not withdrawn, inside a story's transaction.
+///
+/// # Errors
+/// What the database says.
+pub async fn current(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Card>, StoreError> {
+    let rows = sqlx::query_as(select!("where customer_id = $1 and withdrawn_at is null order by scope_kind"))
+        .bind(customer.0)
+        .fetch_all(&mut **tx)
+        .await?;
+    read_all(rows)
+}
+
+/// One card of this customer, withdrawn or not; `None` also for another customer's.
+///
+/// # Errors
+/// What the database says.
+pub async fn find(tx: &mut Tx, customer: CustomerId, card: CardId) -> Result<Option<FoundCard>, StoreError> {
+    #[derive(sqlx::FromRow)]
+    struct Found {
+        #[sqlx(flatten)]
+        row: Row,
+        withdrawn: bool,
+    }
+    let found: Option<Found> = sqlx::query_as(
+        "select id, scope_kind, scope_ref, subject, rate_bp, valid_from, valid_until, active, reasons, \
+         withdrawn_at is not null as withdrawn from cards where id = $1 and customer_id = $2",
+    )
+    .bind(card.0)
+    .bind(customer.0)
+    .fetch_optional(&mut **tx)
+    .await?;
+    found.map(|found| Ok(FoundCard { card: found.row.try_into()?, withdrawn: found.withdrawn })).transpose()
+}
+
+/// Withdraws what the customer has, puts `cards` in its place and moves the version. The caller holds the customer's lock.
+///
+/// # Errors
+/// `cards_one_active` and `cards_one_of_a_kind` for a set that is none.
+pub async fn replace(tx: &mut Tx, customer: CustomerId, cards: &[Card], now: DateTime<Utc>) -> Result<i64, StoreError> {
+    sqlx::query("update cards set withdrawn_at = $2, active = false where customer_id = $1 and withdrawn_at is null")
+        .bind(customer.0)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    let (kinds, refs): (Vec<&str>, Vec<&str>) = cards.iter().map(|card| columns(&card.scope)).unzip();
+    sqlx::query(
+        "insert into cards (id, customer_id, scope_kind, scope_ref, subject, rate_bp, valid_from, valid_until, active, \
+         reasons) select id, $2, kind, ref, subject, rate, from_, until_, active, reasons \
+         from unnest($1::uuid[], $3::text[], $4::text[], $5::text[], $6::int[], $7::timestamptz[], $8::timestamptz[], \
+         $9::bool[], $10::jsonb[]) as new (id, kind, ref, subject, rate, from_, until_, active, reasons)",
+    )
+    .bind(cards.iter().map(|card| card.id.0).collect::<Vec<_>>())
+    .bind(customer.0)
+    .bind(kinds)
+    .bind(refs)
+    .bind(cards.iter().map(|card| card.subject.as_str()).collect::<Vec<_>>())
+    .bind(cards.iter().map(|card| i32::try_from(card.rate.bp()).unwrap_or(i32::MAX)).collect::<Vec<_>>())
+    .bind(cards.iter().map(|card| card.valid_from).collect::<Vec<_>>())
+    .bind(cards.iter().map(|card| card.valid_until).collect::<Vec<_>>())
+    .bind(cards.iter().map(|card| card.active).collect::<Vec<_>>())
+    .bind(cards.iter().map(|card| Json(&card.reasons)).collect::<Vec<_>>())
+    .execute(&mut **tx)
+    .await?;
+    next_version(tx, customer).await
+}
+
+/// Makes one card active and the others not, and moves the version. The caller holds the customer's lock.
+///
+/// # Errors
+/// What the database says.
+pub async fn activate(tx: &mut Tx, customer: CustomerId, card: CardId) -> Result<i64, StoreError> {
+    // Two statements, because a unique index is checked row by row.
+    sqlx::query("update cards set active = false where customer_id = $1 and active and withdrawn_at is null")
+        .bind(customer.0)
+        .execute(&mut **tx)
+        .await?;
+    sqlx::query("update cards set active = true where customer_id = $1 and id = $2 and withdrawn_at is null")
+        .bind(customer.0)
+        .bind(card.0)
+        .execute(&mut **tx)
+        .await?;
+    next_version(tx, customer).await
+}
+
+async fn next_version(tx: &mut Tx, customer: CustomerId) -> Result<i64, StoreError> {
+    Ok(sqlx::query_scalar(
+        "update customers set offers_version = offers_version + 1 where id = $1 returning offers_version",
+    )
+    .bind(customer.0)
+    .fetch_one(&mut **tx)
+    .await?)
+}
+
+/// What a customer bought of one category or product, or how often all customers did.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Count<T> {
+    pub of: T,
+    pub times: u32,
+}
+
+/// On how many receipts (sales that were not cancelled) a customer took each category.
+///
+/// # Errors
+/// What the database says.
+pub async fn categories_bought(
+    tx: &mut Tx,
+    customer: CustomerId,
+    limit: u16,
+) -> Result<Vec<Count<CategoryId>>, StoreError> {
+    let rows: Vec<(String, i64)> = sqlx::query_as(
+        "select p.category, count(distinct r.id) from receipts r \
+         join receipt_lines l on l.receipt_id = r.id join products p on p.sku = l.sku \
+         where r.customer_id = $1 and r.kind = 'sale' and r.cancelled_at is null and l.quantity > 0 \
+         group by p.category order by count(distinct r.id) desc, p.category limit $2",
+    )
+    .bind(customer.0)
+    .bind(i64::from(limit))
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(of, times)| Count { of: CategoryId(of), times: times.try_into().unwrap_or(u32::MAX) })
+        .collect())
+}
+
+/// On how many receipts a customer took each product that may be offered.
+///
+/// # Errors
+/// What the database says.
+pub async fn products_bought(tx: &mut Tx, customer: CustomerId, limit: u16) -> Result<Vec<Count<Product>>, StoreError> {
+    counted(
+        sqlx::query_as(
+            "select p.sku, p.name, p.category, p.price, p.cost, p.offerable, count(distinct r.id) as times \
+             from receipts r join receipt_lines l on l.receipt_id = r.id join products p on p.sku = l.sku \
+             where r.customer_id = $1 and r.kind = 'sale' and r.cancelled_at is null and l.quantity > 0 \
+             and p.offerable and p.cost is not null \
+             group by p.sku order by count(distinct r.id) desc, p.sku limit $2",
+        )
+        .bind(customer.0)
+        .bind(i64::from(limit))
+        .fetch_all(&mut **tx)
+        .await?,
+    )
+}
+
+impl Store {
+    /// What most customers take, of the products that may be offered. Reads every line: for a job or a cached answer.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn popular_products(&self, limit: u16) -> Result<Vec<Count<Product>>, StoreError> {
+        counted(
+            sqlx::query_as(
+                "select p.sku, p.name, p.category, p.price, p.cost, p.offerable, coalesce(s.times, 0) as times \
+                 from products p left join (select l.sku, count(*) as times from receipt_lines l \
+                 join receipts r on r.id = l.receipt_id \
+                 where r.kind = 'sale' and r.cancelled_at is null and l.quantity > 0 group by l.sku) s using (sku) \
+                 where p.offerable and p.cost is not null order by times desc, p.position, p.sku limit $1",
+            )
+            .bind(i64::from(limit))
+            .fetch_all(self.pool())
+            .await?,
+        )
+    }
+
+    /// Every product that may be offered: category, shelf price and cost of one unit. One sequential read.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn offerable_prices(&self) -> Result<Vec<(CategoryId, Amount, Amount)>, StoreError> {
+        let rows: Vec<(String, i64, i64)> = sqlx::query_as(
+            "select category, price, cost from products where offerable and cost is not null order by sku",
+        )
+        .fetch_all(self.pool())
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(category, price, cost)| (CategoryId(category), Amount(price), Amount(cost)))
+            .collect())
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct CountedRow {
+    sku: String,
+    name: String,
+    category: String,
+    price: i64,
+    cost: Option<i64>,
+    offerable: bool,
+    times: i64,
+}
+
+fn counted(rows: Vec<CountedRow>) -> Result<Vec<Count<Product>>, StoreError> {
+    rows.into_iter()
+        .map(|row| {
+            let product = Product {
+                sku: Sku::parse(row.sku).map_err(corrupt)?,
+                name: row.name,
+                category: CategoryId(row.category),
+                price: Amount(row.price),
+                cost: row.cost.map(Amount),
+                offerable: row.offerable,
+            };
+            Ok(Count { of: product, times: u32::try_from(row.times).unwrap_or(u32::MAX) })
+        })
+        .collect()
+}
