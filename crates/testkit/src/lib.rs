@@ -16,9 +16,12 @@ pub use template::{fresh_database_from, migrated_database};
 use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
 
-/// The folder of the shared servers: one for each account, because each account runs servers of its own.
+/// The folder of the shared servers: `KAVA_TEST_FOLDER`, else one for each account, because each runs servers of its own.
 #[must_use]
 pub fn folder() -> PathBuf {
+    if let Some(folder) = std::env::var_os("KAVA_TEST_FOLDER").filter(|folder| !folder.is_empty()) {
+        return PathBuf::from(folder);
+    }
     let uid = std::fs::metadata("/proc/self").expect("/proc is mounted").uid();
     PathBuf::from(format!("/tmp/kava-test-{uid}"))
 }
