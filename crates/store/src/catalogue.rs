@@ -1,0 +1,164 @@
+//! What the shop sells: products and categories as the till, the engines and the seed need them.
+
+use domain::{Amount, CategoryId, Product, Sku};
+use sqlx::Executor;
+use sqlx::postgres::Postgres;
+
+use crate::{Store, StoreError, Tx};
+
+/// A category as the seed and the integrators write it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewCategory {
+    pub id: CategoryId,
+    pub title_en: String,
+    pub title_ru: String,
+    /// Name of the drawing; empty for the plain one.
+    pub picture: String,
+    pub position: i32,
+}
+
+/// A product as the seed and the integrators write it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewProduct {
+    pub product: Product,
+    pub name_ru: String,
+    pub description: String,
+    pub description_ru: String,
+    pub picture: String,
+    pub position: i32,
+    /// An older version than the stored one changes nothing.
+    pub version: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    sku: String,
+    name: String,
+    category: String,
+    price: i64,
+    cost: Option<i64>,
+    offerable: bool,
+}
+
+impl Row {
+    fn product(self) -> Result<Product, StoreError> {
+        Ok(Product {
+            sku: sku(self.sku)?,
+            name: self.name,
+            category: CategoryId(self.category),
+            price: Amount(self.price),
+            cost: self.cost.map(Amount),
+            offerable: self.offerable,
+        })
+    }
+}
+
+pub(crate) fn sku(text: String) -> Result<Sku, StoreError> {
+    Sku::parse(text).map_err(|why| StoreError::Corrupt { what: "sku", why: why.to_owned() })
+}
+
+const COLUMNS: &str =
+    "select sku, name, category, price, cost, offerable from products where sku = any($1) order by sku";
+
+async fn by_skus<'c>(
+    executor: impl Executor<'c, Database = Postgres>,
+    skus: &[Sku],
+) -> Result<Vec<Product>, StoreError> {
+    let skus: Vec<&str> = skus.iter().map(Sku::as_str).collect();
+    let rows = sqlx::query_as::<_, Row>(COLUMNS).bind(skus).fetch_all(executor).await?;
+    rows.into_iter().map(Row::product).collect()
+}
+
+/// The products of these skus, in order of sku; unknown ones are left out.
+///
+/// # Errors
+/// Only when the store is away.
+pub async fn products(tx: &mut Tx, skus: &[Sku]) -> Result<Vec<Product>, StoreError> {
+    by_skus(&mut **tx, skus).await
+}
+
+impl Store {
+    /// The products of these skus, in order of sku; unknown ones are left out.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn products(&self, skus: &[Sku]) -> Result<Vec<Product>, StoreError> {
+        by_skus(self.pool(), skus).await
+    }
+
+    /// At most `limit` products after the sku `after`, in order of sku, whose name, Russian name or sku has `search` in it.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn product_page(&self, after: &str, search: &str, limit: u16) -> Result<Vec<Product>, StoreError> {
+        let rows = sqlx::query_as::<_, Row>(
+            "select sku, name, category, price, cost, offerable from products \
+             where sku > $1 and ($2 = '' or position(lower($2) in lower(name)) > 0 \
+                 or position(lower($2) in lower(name_ru)) > 0 or position(lower($2) in lower(sku)) > 0) \
+             order by sku limit $3",
+        )
+        .bind(after)
+        .bind(search)
+        .bind(i64::from(limit))
+        .fetch_all(self.pool())
+        .await?;
+        rows.into_iter().map(Row::product).collect()
+    }
+}
+
+/// Writes a category, new or again.
+///
+/// # Errors
+/// Only when the store is away.
+pub async fn upsert_category(tx: &mut Tx, category: &NewCategory) -> Result<(), StoreError> {
+    sqlx::query(
+        "with moved as (update shop set catalogue_version = catalogue_version + 1) \
+         insert into categories (id, title_en, title_ru, picture, position) values ($1, $2, $3, $4, $5) \
+         on conflict (id) do update set title_en = excluded.title_en, title_ru = excluded.title_ru, \
+             picture = excluded.picture, position = excluded.position",
+    )
+    .bind(&category.id.0)
+    .bind(&category.title_en)
+    .bind(&category.title_ru)
+    .bind(&category.picture)
+    .bind(category.position)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Writes a product; says whether it was applied: an older version than the stored one is not.
+///
+/// # Errors
+/// `products_category_fkey` for an unknown category, `products_price_bounds`, `products_cost_bounds`.
+pub async fn upsert_product(tx: &mut Tx, new: &NewProduct) -> Result<bool, StoreError> {
+    let product = &new.product;
+    let applied = sqlx::query(
+        "with written as ( \
+             insert into products (sku, name, name_ru, description, description_ru, category, price, cost, picture, \
+                 offerable, position, version) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+             on conflict (sku) do update set name = excluded.name, name_ru = excluded.name_ru, \
+                 description = excluded.description, description_ru = excluded.description_ru, \
+                 category = excluded.category, price = excluded.price, cost = excluded.cost, \
+                 picture = excluded.picture, offerable = excluded.offerable, position = excluded.position, \
+                 version = excluded.version \
+             where products.version <= excluded.version returning sku) \
+         update shop set catalogue_version = catalogue_version + 1 where exists (select 1 from written)",
+    )
+    .bind(product.sku.as_str())
+    .bind(&product.name)
+    .bind(&new.name_ru)
+    .bind(&new.description)
+    .bind(&new.description_ru)
+    .bind(&product.category.0)
+    .bind(product.price.0)
+    .bind(product.cost.map(|cost| cost.0))
+    .bind(&new.picture)
+    .bind(product.offerable)
+    .bind(new.position)
+    .bind(new.version)
+    .execute(&mut **tx)
+    .await?
+    .rows_affected();
+    Ok(applied > 0)
+}

@@ -1,0 +1,87 @@
+//! Receipts of the tills: what was sold, at which price, who paid for the discount, and what it had cost.
+
+use chrono::{DateTime, Utc};
+use domain::{Amount, CustomerId, SessionId, Sku, StoreId, TillId};
+use serde_json::Value;
+
+use crate::{StoreError, Tx};
+
+/// A purchase at a till. `total = subtotal - discount`, and all three are the sums of the lines.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewReceipt {
+    pub session: SessionId,
+    pub store: StoreId,
+    pub till: TillId,
+    pub number: String,
+    pub customer: Option<CustomerId>,
+    pub at: DateTime<Utc>,
+    pub subtotal: Amount,
+    pub discount: Amount,
+    pub total: Amount,
+    pub lines: Vec<NewReceiptLine>,
+}
+
+/// A line as it was sold; its position is its place in the list.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewReceiptLine {
+    pub sku: Sku,
+    pub quantity: u32,
+    pub unit_price: Amount,
+    pub discount: Amount,
+    /// Of one unit, at this moment; `None` where it was not known.
+    pub unit_cost: Option<Amount>,
+    /// `contract::till::Allocation`s as JSON; `None` where nothing was taken off.
+    pub allocations: Option<Value>,
+}
+
+/// Writes the receipt with all its lines in one statement and gives its id.
+///
+/// # Errors
+/// `receipts_till_number_key` when this till has used the number before, `receipts_session_key` for a session that has a
+/// receipt already.
+pub async fn insert(tx: &mut Tx, receipt: NewReceipt) -> Result<i64, StoreError> {
+    let lines = &receipt.lines;
+    let whole = |quantity: u32| i32::try_from(quantity).unwrap_or(i32::MAX);
+    Ok(sqlx::query_scalar(
+        "with receipt as ( \
+             insert into receipts (source, session_id, store_id, till_id, number, customer_id, kind, at, lines, subtotal, \
+                 discount, total) values ('till', $1, $2, $3, $4, $5, 'sale', $6, $7, $8, $9, $10) returning id), \
+         line as ( \
+             insert into receipt_lines (receipt_id, position, sku, quantity, unit_price, discount, unit_cost, allocations) \
+             select receipt.id, place - 1, sku, quantity, unit_price, discount, unit_cost, allocations \
+             from receipt, unnest($11::text[], $12::int[], $13::bigint[], $14::bigint[], $15::bigint[], $16::jsonb[]) \
+                 with ordinality as sold (sku, quantity, unit_price, discount, unit_cost, allocations, place)) \
+         select id from receipt",
+    )
+    .bind(receipt.session.0)
+    .bind(receipt.store.0)
+    .bind(receipt.till.0)
+    .bind(&receipt.number)
+    .bind(receipt.customer.map(|customer| customer.0))
+    .bind(receipt.at)
+    .bind(i32::try_from(lines.len()).unwrap_or(i32::MAX))
+    .bind(receipt.subtotal.0)
+    .bind(receipt.discount.0)
+    .bind(receipt.total.0)
+    .bind(lines.iter().map(|line| line.sku.as_str()).collect::<Vec<_>>())
+    .bind(lines.iter().map(|line| whole(line.quantity)).collect::<Vec<_>>())
+    .bind(lines.iter().map(|line| line.unit_price.0).collect::<Vec<_>>())
+    .bind(lines.iter().map(|line| line.discount.0).collect::<Vec<_>>())
+    .bind(lines.iter().map(|line| line.unit_cost.map(|cost| cost.0)).collect::<Vec<_>>())
+    .bind(lines.iter().map(|line| line.allocations.as_ref()).collect::<Vec<_>>())
+    .fetch_one(&mut **tx)
+    .await?)
+}
+
+/// Says that a purchase no longer counts; `false` when it was cancelled before.
+///
+/// # Errors
+/// Only when the store is away.
+pub async fn cancel(tx: &mut Tx, receipt: i64, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let done = sqlx::query("update receipts set cancelled_at = $2 where id = $1 and cancelled_at is null")
+        .bind(receipt)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(done.rows_affected() == 1)
+}

@@ -1,0 +1,381 @@
+//! Sessions: a basket at a till, what it was evaluated from, and the answer it was given.
+
+use chrono::{DateTime, Utc};
+use domain::{
+    Amount, CategoryId, Currency, CustomerId, MarginFloor, Product, SessionId, SessionState, Sku, StoreId, TillId,
+};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::{Store, StoreError, Tx, catalogue, shop};
+
+/// Everything but customer and cards that a quote is made from, read in one statement.
+#[derive(Clone, Debug)]
+pub struct Ground {
+    pub currency: Currency,
+    pub floor: MarginFloor,
+    pub redeem_with_static_code: bool,
+    /// The session of this id, when there is one already.
+    pub session: Option<Standing>,
+    /// Who has used the code's step, when somebody has.
+    pub code_use: Option<CodeUse>,
+    pub products: Vec<Product>,
+}
+
+/// What is there of a session, for the decision whether it may be replaced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Standing {
+    pub store: StoreId,
+    pub state: SessionState,
+    pub version: u32,
+    /// The first customer it was quoted for, who stays its customer.
+    pub customer: Option<CustomerId>,
+}
+
+/// One step of a rotating code that was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CodeUse {
+    pub till: TillId,
+    pub session: Option<SessionId>,
+    pub used_at: DateTime<Utc>,
+}
+
+#[derive(sqlx::FromRow)]
+struct GroundRow {
+    currency: String,
+    min_margin_bp: i32,
+    redeem_with_static_code: bool,
+    session_store: Option<Uuid>,
+    session_state: Option<String>,
+    session_version: Option<i32>,
+    session_customer: Option<Uuid>,
+    code_till: Option<Uuid>,
+    code_session: Option<Uuid>,
+    code_used_at: Option<DateTime<Utc>>,
+    sku: Option<String>,
+    name: Option<String>,
+    category: Option<String>,
+    price: Option<i64>,
+    cost: Option<i64>,
+    offerable: Option<bool>,
+}
+
+impl GroundRow {
+    fn standing(&self) -> Result<Option<Standing>, StoreError> {
+        let (Some(store), Some(state), Some(version)) = (self.session_store, &self.session_state, self.session_version)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Standing {
+            store: StoreId(store),
+            state: parse_state(state)?,
+            version: u32::try_from(version).unwrap_or(0),
+            customer: self.session_customer.map(CustomerId),
+        }))
+    }
+
+    fn code_use(&self) -> Option<CodeUse> {
+        Some(CodeUse {
+            till: TillId(self.code_till?),
+            session: self.code_session.map(SessionId),
+            used_at: self.code_used_at?,
+        })
+    }
+
+    fn product(self) -> Result<Option<Product>, StoreError> {
+        let (Some(sku), Some(name), Some(category), Some(price), Some(offerable)) =
+            (self.sku, self.name, self.category, self.price, self.offerable)
+        else {
+            return Ok(None);
+        };
+        Ok(Some(Product {
+            sku: catalogue::sku(sku)?,
+            name,
+            category: CategoryId(category),
+            price: Amount(price),
+            cost: self.cost.map(Amount),
+            offerable,
+        }))
+    }
+}
+
+fn parse_state(name: &str) -> Result<SessionState, StoreError> {
+    SessionState::parse(name).ok_or_else(|| StoreError::Corrupt { what: "session state", why: name.to_owned() })
+}
+
+impl Store {
+    /// Reads what a quote stands on; `None` before the shop was set up.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn ground(
+        &self,
+        session: SessionId,
+        skus: &[Sku],
+        code: Option<(CustomerId, i64)>,
+    ) -> Result<Option<Ground>, StoreError> {
+        let rows = sqlx::query_as::<_, GroundRow>(
+            "select shop.currency, shop.min_margin_bp, shop.redeem_with_static_code, \
+                 sessions.store_id as session_store, sessions.state as session_state, \
+                 sessions.version as session_version, sessions.customer_id as session_customer, \
+                 used_codes.till_id as code_till, used_codes.session_id as code_session, \
+                 used_codes.used_at as code_used_at, \
+                 products.sku, products.name, products.category, products.price, products.cost, products.offerable \
+             from shop \
+             left join sessions on sessions.id = $1 \
+             left join used_codes on used_codes.customer_id = $3 and used_codes.step = $4 \
+             left join products on products.sku = any($2)",
+        )
+        .bind(session.0)
+        .bind(skus.iter().map(Sku::as_str).collect::<Vec<_>>())
+        .bind(code.map(|(customer, _)| customer.0))
+        .bind(code.map(|(_, step)| step))
+        .fetch_all(self.pool())
+        .await?;
+        let Some(first) = rows.first() else { return Ok(None) };
+        let mut ground = Ground {
+            currency: shop::currency(&first.currency)?,
+            floor: shop::floor(first.min_margin_bp)?,
+            redeem_with_static_code: first.redeem_with_static_code,
+            session: first.standing()?,
+            code_use: first.code_use(),
+            products: Vec::with_capacity(rows.len()),
+        };
+        for row in rows {
+            ground.products.extend(row.product()?);
+        }
+        Ok(Some(ground))
+    }
+
+    /// A session as it was answered last, and the store that it belongs to.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn session(&self, id: SessionId) -> Result<Option<(StoreId, Value)>, StoreError> {
+        let row: Option<(Uuid, Value)> = sqlx::query_as("select store_id, answer from sessions where id = $1")
+            .bind(id.0)
+            .fetch_optional(self.pool())
+            .await?;
+        Ok(row.map(|(store, answer)| (StoreId(store), answer)))
+    }
+
+    /// Forgets open sessions that expired before `before`; says how many.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn forget_sessions(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        let done = sqlx::query("delete from sessions where state = 'open' and expires_at < $1")
+            .bind(before)
+            .execute(self.pool())
+            .await?;
+        Ok(done.rows_affected())
+    }
+
+    /// Forgets uses of rotating codes before `before`, which must be long after such a code expires; says how many.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn forget_code_uses(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        let done = sqlx::query("delete from used_codes where used_at < $1").bind(before).execute(self.pool()).await?;
+        Ok(done.rows_affected())
+    }
+}
+
+/// An evaluated basket, to be kept. The JSON parts are the story's own.
+#[derive(Clone, Debug)]
+pub struct Quote<'a> {
+    pub id: SessionId,
+    pub store: StoreId,
+    pub till: TillId,
+    pub customer: Option<CustomerId>,
+    pub request: &'a Value,
+    pub facts: &'a Value,
+    /// Its `version` is set here, where the row is locked.
+    pub answer: &'a Value,
+    pub evaluated_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    /// The step of the rotating code that the session is opened with: it is then bound to this session.
+    pub code: Option<(CustomerId, i64)>,
+}
+
+/// Keeps the quote in one statement: a new session, or the next version of an open one of the same store and customer.
+/// Gives the version, or `None` when the session (or the code's step) is no longer what it was when it was read.
+///
+/// # Errors
+/// [`StoreError::Busy`] when another call holds the session for more than five seconds.
+pub async fn put(store: &Store, quote: &Quote<'_>) -> Result<Option<u32>, StoreError> {
+    let Some((customer, step)) = quote.code else {
+        let version: Option<i32> = upsert(quote, KEEP, store.pool()).await?;
+        return Ok(version.and_then(|version| u32::try_from(version).ok()));
+    };
+    let mut tx = store.begin().await?;
+    let bound = sqlx::query(
+        "insert into used_codes (customer_id, step, till_id, session_id, used_at) values ($1, $2, $3, $4, $5) \
+         on conflict (customer_id, step) do update set session_id = excluded.session_id \
+         where used_codes.till_id = excluded.till_id \
+             and (used_codes.session_id is null or used_codes.session_id = excluded.session_id)",
+    )
+    .bind(customer.0)
+    .bind(step)
+    .bind(quote.till.0)
+    .bind(quote.id.0)
+    .bind(quote.evaluated_at)
+    .execute(&mut *tx)
+    .await?;
+    if bound.rows_affected() == 0 {
+        return Ok(None);
+    }
+    let version: Option<i32> = upsert(quote, KEEP, &mut *tx).await?;
+    if version.is_some() {
+        crate::commit(tx).await?;
+    }
+    Ok(version.and_then(|version| u32::try_from(version).ok()))
+}
+
+/// The wait for the row's lock ends after five seconds, also outside of a transaction.
+const KEEP: &str = "insert into sessions (id, store_id, till_id, state, version, customer_id, request, facts, answer, \
+         evaluated_at, expires_at) \
+     select $1, $2, $3, 'open', 1, $4, $5, $6, jsonb_set($7, '{version}', '1'), $8, $9 \
+     from (select set_config('lock_timeout', '5000', true) offset 0) patience \
+     on conflict (id) do update set till_id = excluded.till_id, version = sessions.version + 1, \
+         customer_id = coalesce(sessions.customer_id, excluded.customer_id), request = excluded.request, \
+         facts = excluded.facts, \
+         answer = jsonb_set(excluded.answer, '{version}', to_jsonb(sessions.version + 1)), \
+         evaluated_at = excluded.evaluated_at, expires_at = excluded.expires_at \
+     where sessions.state = 'open' and sessions.store_id = excluded.store_id \
+         and (sessions.customer_id is null or excluded.customer_id is null \
+             or sessions.customer_id = excluded.customer_id) \
+     returning version";
+
+async fn upsert<'c>(
+    quote: &Quote<'_>,
+    statement: &'static str,
+    executor: impl sqlx::Executor<'c, Database = sqlx::Postgres>,
+) -> Result<Option<i32>, StoreError> {
+    Ok(sqlx::query_scalar(statement)
+        .bind(quote.id.0)
+        .bind(quote.store.0)
+        .bind(quote.till.0)
+        .bind(quote.customer.map(|customer| customer.0))
+        .bind(quote.request)
+        .bind(quote.facts)
+        .bind(quote.answer)
+        .bind(quote.evaluated_at)
+        .bind(quote.expires_at)
+        .fetch_optional(executor)
+        .await?)
+}
+
+/// Begins a transaction that waits at most five seconds for any lock.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when no connection can be had.
+pub async fn begin_patient(store: &Store) -> Result<Tx, StoreError> {
+    Ok(store.pool().begin_with("begin; set local lock_timeout = '5s'").await?)
+}
+
+/// A session that this transaction holds.
+#[derive(Clone, Debug)]
+pub struct Held {
+    pub store: StoreId,
+    pub state: SessionState,
+    pub facts: Value,
+    pub answer: Value,
+    pub expires_at: DateTime<Utc>,
+    pub receipt: Option<i64>,
+    /// Whether the card that it was quoted with may still be used; `None` when it was quoted without.
+    pub card_good: Option<bool>,
+}
+
+#[derive(sqlx::FromRow)]
+struct HeldRow {
+    store_id: Uuid,
+    state: String,
+    facts: Value,
+    answer: Value,
+    expires_at: DateTime<Utc>,
+    receipt_id: Option<i64>,
+    card_good: Option<bool>,
+}
+
+/// Locks a session for the rest of the transaction. Always before its customer: one order, no deadlock.
+///
+/// `facts` names the card by `{"facts": {"card": {"id": …}}}`.
+///
+/// # Errors
+/// [`StoreError::Busy`] when another call holds it for longer than the transaction waits.
+pub async fn hold(tx: &mut Tx, id: SessionId, now: DateTime<Utc>) -> Result<Option<Held>, StoreError> {
+    let row = sqlx::query_as::<_, HeldRow>(
+        "select store_id, state, facts, answer, expires_at, receipt_id, \
+             case when facts #>> '{facts,card,id}' is null then null \
+                 else exists (select 1 from cards where cards.id = (facts #>> '{facts,card,id}')::uuid \
+                     and cards.withdrawn_at is null and cards.valid_from <= $2 and $2 < cards.valid_until) \
+             end as card_good \
+         from sessions where id = $1 for update",
+    )
+    .bind(id.0)
+    .bind(now)
+    .fetch_optional(&mut **tx)
+    .await?;
+    row.map(|row| {
+        Ok(Held {
+            store: StoreId(row.store_id),
+            state: parse_state(&row.state)?,
+            facts: row.facts,
+            answer: row.answer,
+            expires_at: row.expires_at,
+            receipt: row.receipt_id,
+            card_good: row.card_good,
+        })
+    })
+    .transpose()
+}
+
+/// Moves a held session to another state, with its answer; `receipt` is kept where none is given.
+///
+/// # Errors
+/// Only when the store is away.
+pub async fn settle(
+    tx: &mut Tx,
+    id: SessionId,
+    state: SessionState,
+    version: u32,
+    answer: &Value,
+    receipt: Option<i64>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "update sessions set state = $2, version = $3, answer = $4, receipt_id = coalesce($5, receipt_id) where id = $1",
+    )
+    .bind(id.0)
+    .bind(state.name())
+    .bind(i32::try_from(version).unwrap_or(i32::MAX))
+    .bind(answer)
+    .bind(receipt)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+/// Uses one step of a rotating code at a till; `false` when it was used before.
+///
+/// # Errors
+/// Only when the store is away.
+pub async fn use_code(
+    tx: &mut Tx,
+    customer: CustomerId,
+    step: i64,
+    till: TillId,
+    now: DateTime<Utc>,
+) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "insert into used_codes (customer_id, step, till_id, used_at) values ($1, $2, $3, $4) \
+         on conflict (customer_id, step) do nothing",
+    )
+    .bind(customer.0)
+    .bind(step)
+    .bind(till.0)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(done.rows_affected() == 1)
+}

@@ -1,0 +1,108 @@
+//! The shop itself: its one currency, its margin floor, and its secrets.
+
+use chrono::{DateTime, Utc};
+use domain::{Currency, MarginFloor, Rate};
+
+use crate::{Store, StoreError, Tx};
+
+/// What holds for the whole chain. One row a database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Settings {
+    pub name: String,
+    pub currency: Currency,
+    /// An IANA name such as `Europe/Minsk`: where the shop's days begin.
+    pub time_zone: String,
+    pub floor: MarginFloor,
+    /// Whether the static code may redeem a card, or only identifies.
+    pub redeem_with_static_code: bool,
+    /// A demo shows its messages and its log-ins.
+    pub demo: bool,
+    /// Moves with every change of products or categories.
+    pub catalogue_version: i64,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    name: String,
+    currency: String,
+    time_zone: String,
+    min_margin_bp: i32,
+    redeem_with_static_code: bool,
+    demo: bool,
+    catalogue_version: i64,
+}
+
+impl Row {
+    fn settings(self) -> Result<Settings, StoreError> {
+        Ok(Settings {
+            currency: currency(&self.currency)?,
+            name: self.name,
+            time_zone: self.time_zone,
+            floor: floor(self.min_margin_bp)?,
+            redeem_with_static_code: self.redeem_with_static_code,
+            demo: self.demo,
+            catalogue_version: self.catalogue_version,
+        })
+    }
+}
+
+pub(crate) fn currency(text: &str) -> Result<Currency, StoreError> {
+    text.parse().map_err(|why| StoreError::Corrupt { what: "currency", why: format!("{why}") })
+}
+
+pub(crate) fn floor(bp: i32) -> Result<MarginFloor, StoreError> {
+    let bp = u32::try_from(bp).map_err(|why| StoreError::Corrupt { what: "margin floor", why: why.to_string() })?;
+    Ok(MarginFloor { min_margin: Rate(bp) })
+}
+
+const SETTINGS: &str = "select name, currency, time_zone, min_margin_bp, redeem_with_static_code, demo, \
+     catalogue_version from shop";
+
+impl Store {
+    /// What holds for the whole chain; `None` before the shop was set up.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn settings(&self) -> Result<Option<Settings>, StoreError> {
+        let row = sqlx::query_as::<_, Row>(SETTINGS).fetch_optional(self.pool()).await?;
+        row.map(Row::settings).transpose()
+    }
+
+    /// The shop's secret of this name: `fresh` when there was none, and from then on always the same bytes, whoever asks.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] when what is stored is not 32 bytes.
+    pub async fn secret(&self, name: &str, fresh: [u8; 32]) -> Result<[u8; 32], StoreError> {
+        sqlx::query("insert into secrets (name, value) values ($1, $2) on conflict (name) do nothing")
+            .bind(name)
+            .bind(fresh.as_slice())
+            .execute(self.pool())
+            .await?;
+        let stored: Vec<u8> =
+            sqlx::query_scalar("select value from secrets where name = $1").bind(name).fetch_one(self.pool()).await?;
+        <[u8; 32]>::try_from(stored.as_slice())
+            .map_err(|_| StoreError::Corrupt { what: "secret", why: format!("{} bytes, not 32", stored.len()) })
+    }
+}
+
+/// Sets the shop up, once.
+///
+/// # Errors
+/// The constraint `shop_pkey` when it already stands.
+pub async fn create(tx: &mut Tx, settings: &Settings, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into shop (name, currency, time_zone, min_margin_bp, redeem_with_static_code, demo, catalogue_version, \
+         created_at) values ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(&settings.name)
+    .bind(settings.currency.code())
+    .bind(&settings.time_zone)
+    .bind(i32::try_from(settings.floor.min_margin.bp()).unwrap_or(i32::MAX))
+    .bind(settings.redeem_with_static_code)
+    .bind(settings.demo)
+    .bind(settings.catalogue_version)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
