@@ -29,6 +29,8 @@ pub struct Shop {
     pub(crate) sms: Arc<dyn Sms>,
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) entropy: Arc<dyn Entropy>,
+    /// Till keys that were good a moment ago.
+    pub(crate) keys: Arc<till::KeyRing>,
 }
 
 impl Shop {
@@ -40,6 +42,6 @@ impl Shop {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { store, cache, sms, clock, entropy }
+        Self { store, cache, sms, clock, entropy, keys: Arc::default() }
     }
 }

@@ -1,0 +1,208 @@
+//! The till plane: who shows this code, what the basket costs, and the purchase that follows. Implements [`TillApi`].
+//!
+//! One story a file. Locks are taken in one order everywhere: the idempotency key, the session, the customer.
+
+mod basket;
+mod cancel;
+mod close;
+mod codes;
+mod identify;
+mod keys;
+mod once;
+mod purchase;
+mod quote;
+
+use std::ops::ControlFlow::{self, Break, Continue};
+
+use async_trait::async_trait;
+use contract::till::{CloseRequest, Identified, ProductPage, ProductView, QuoteMode, Session, SessionRequest, TillCaller};
+use contract::{IdempotencyKey, Kind, Once, Refusal, TillApi};
+use domain::SessionId;
+use serde_json::Value;
+use store::StoreError;
+use store::shop::Settings;
+
+use crate::Shop;
+
+pub(crate) use keys::KeyRing;
+pub use keys::hash_key;
+
+/// The most products of one page.
+const MAX_PAGE: u16 = 200;
+/// How often a story is told again after it lost a race that left nothing behind (a deadlock, a serialisation failure).
+const TRIES: u32 = 4;
+
+#[async_trait]
+impl TillApi for Shop {
+    async fn authenticate(&self, key: &str) -> Result<TillCaller, Refusal> {
+        self.till_of_key(key).await
+    }
+
+    async fn identify(
+        &self,
+        caller: &TillCaller,
+        once: &IdempotencyKey,
+        code: &str,
+    ) -> Result<Once<Identified>, Refusal> {
+        let mut tries = 0;
+        loop {
+            if let Break(told) = self.told(&mut tries, self.identify_once(caller, once, code).await) {
+                return told;
+            }
+        }
+    }
+
+    async fn put_session(
+        &self,
+        caller: &TillCaller,
+        id: SessionId,
+        request: SessionRequest,
+        mode: QuoteMode,
+    ) -> Result<Session, Refusal> {
+        let mut tries = 0;
+        loop {
+            if let Break(told) = self.told(&mut tries, self.quote(caller, id, &request, mode).await) {
+                return told;
+            }
+        }
+    }
+
+    async fn session(&self, caller: &TillCaller, id: SessionId) -> Result<Session, Refusal> {
+        match self.store.session(id).await.map_err(|error| self.failed(&error))? {
+            Some((store, answer)) if store == caller.store => stored_session(answer).map_err(|error| self.failed(&error)),
+            _ => Err(session_not_found()),
+        }
+    }
+
+    async fn close(
+        &self,
+        caller: &TillCaller,
+        id: SessionId,
+        once: &IdempotencyKey,
+        request: CloseRequest,
+    ) -> Result<Once<Session>, Refusal> {
+        let mut tries = 0;
+        loop {
+            if let Break(told) = self.told(&mut tries, self.close_once(caller, id, once, &request).await) {
+                return told;
+            }
+        }
+    }
+
+    async fn cancel(&self, caller: &TillCaller, id: SessionId, once: &IdempotencyKey) -> Result<Once<Session>, Refusal> {
+        let mut tries = 0;
+        loop {
+            if let Break(told) = self.told(&mut tries, self.cancel_once(caller, id, once).await) {
+                return told;
+            }
+        }
+    }
+
+    async fn products(&self, after: Option<&str>, search: Option<&str>, limit: u16) -> Result<ProductPage, Refusal> {
+        let settings = self.settings().await?;
+        let limit = limit.clamp(1, MAX_PAGE);
+        let search: String = search.unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(64).collect();
+        let after: String = after.unwrap_or_default().chars().filter(|c| !c.is_control()).take(64).collect();
+        // One more than asked for tells whether there is a next page.
+        let mut products =
+            self.store.product_page(&after, &search, limit + 1).await.map_err(|error| self.failed(&error))?;
+        let more = products.len() > usize::from(limit);
+        products.truncate(usize::from(limit));
+        Ok(ProductPage {
+            currency: settings.currency,
+            next: products.last().filter(|_| more).map(|last| last.sku.to_string()),
+            products: products
+                .into_iter()
+                .map(|product| ProductView {
+                    sku: product.sku.into(),
+                    name: product.name,
+                    category: product.category.0,
+                    price: product.price,
+                })
+                .collect(),
+        })
+    }
+}
+
+/// Why a story ends early: a refusal is the caller's to read, a failure is ours to log or to try again.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Refused(Refusal),
+    Failed(StoreError),
+}
+
+impl From<Refusal> for Stop {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl Shop {
+    /// What holds for the whole chain.
+    ///
+    /// # Errors
+    /// `shop-not-set-up` before the first seed or import.
+    pub async fn settings(&self) -> Result<Settings, Refusal> {
+        match self.store.settings().await {
+            Ok(Some(settings)) => Ok(settings),
+            Ok(None) => Err(not_set_up()),
+            Err(error) => Err(self.failed(&error)),
+        }
+    }
+
+    /// What came of a story; to be told again when it lost a race that left nothing behind.
+    fn told<T>(&self, tries: &mut u32, story: Result<T, Stop>) -> ControlFlow<Result<T, Refusal>> {
+        *tries += 1;
+        Break(match story {
+            Ok(told) => Ok(told),
+            Err(Stop::Refused(refusal)) => Err(refusal),
+            Err(Stop::Failed(StoreError::Conflict(_))) if *tries < TRIES => return Continue(()),
+            Err(Stop::Failed(StoreError::Busy(_) | StoreError::Conflict(_))) => Err(busy()),
+            Err(Stop::Failed(error)) => Err(self.failed(&error)),
+        })
+    }
+}
+
+fn not_set_up() -> Refusal {
+    Refusal {
+        retry_after: Some(60),
+        ..Refusal::new(Kind::Unavailable, "shop-not-set-up", "There is no shop here yet: run `kava seed` or `kava import`.")
+    }
+}
+
+fn busy() -> Refusal {
+    Refusal {
+        retry_after: Some(1),
+        ..Refusal::new(Kind::Busy, "session-busy", "Another call still holds this session. Nothing was changed; try again.")
+    }
+}
+
+fn session_not_found() -> Refusal {
+    Refusal::not_found("session-not-found", "There is no such session in this store.")
+}
+
+fn session_not_open(what: &str) -> Refusal {
+    Refusal::conflict("session-not-open", format!("This session is {what}: begin a new one."))
+}
+
+/// A session as it was stored, with the null that its JSON had.
+fn stored_session(answer: Value) -> Result<Session, StoreError> {
+    let nothing_changed = answer.get("segment_changed").is_some_and(Value::is_null);
+    let mut session: Session = serde_json::from_value(answer).map_err(|why| corrupt("session", &why))?;
+    if nothing_changed {
+        session.segment_changed = Some(None);
+    }
+    Ok(session)
+}
+
+fn corrupt(what: &'static str, why: &serde_json::Error) -> StoreError {
+    StoreError::Corrupt { what, why: why.to_string() }
+}
+
+#[cfg(test)]
+mod tests;

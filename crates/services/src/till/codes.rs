@@ -1,0 +1,132 @@
+//! Whose code was scanned. A rotating code counts once: at the till that read it, for the one session it is used in.
+
+use std::time::Duration;
+
+use cache::Hit;
+use chrono::{DateTime, TimeDelta, Utc};
+use contract::till::{CardView, CustomerSummary, TillCaller};
+use contract::{Kind, Refusal};
+use domain::{Card, CodeError, CodeKind, CustomerCode, Locale, SessionId};
+use store::customers::Customer;
+use store::sessions::CodeUse;
+
+use super::Stop;
+use crate::Shop;
+
+/// Wrong codes that one till may show in a minute: a scanner's bad day, and no use for guessing 15 digits.
+const MAX_WRONG: u32 = 60;
+const MINUTE: Duration = Duration::from_secs(60);
+/// How long the till that identified with a code may open a session with it.
+const UNUSED_FOR: TimeDelta = TimeDelta::minutes(30);
+
+/// A code that is somebody's.
+pub(super) struct Shown {
+    pub customer: Customer,
+    pub kind: CodeKind,
+    /// Of a rotating code.
+    pub step: Option<i64>,
+    /// A rotating code that is no longer on the screen; it was theirs.
+    pub expired: bool,
+}
+
+impl Shop {
+    /// Finds whose code this is. Every code that is nobody's gets one answer, and a till that shows many has to wait.
+    pub(super) async fn shown(&self, caller: &TillCaller, text: &str, now: DateTime<Utc>) -> Result<Shown, Stop> {
+        let shown = match CustomerCode::parse(text) {
+            Ok(CustomerCode::Static(code)) => self
+                .store
+                .customer_by_static_code(&code)
+                .await?
+                .map(|customer| Shown { customer, kind: CodeKind::Static, step: None, expired: false }),
+            Ok(CustomerCode::Rotating(code)) => self.store.customer_by_handle(code.handle).await?.and_then(|customer| {
+                let expired = match customer.code_secret.verify(&code, now) {
+                    Ok(()) => false,
+                    Err(CodeError::Expired) => true,
+                    Err(CodeError::Unknown) => return None,
+                };
+                Some(Shown { customer, kind: CodeKind::Rotating, step: Some(code.step), expired })
+            }),
+            Err(_) => None,
+        };
+        match shown {
+            Some(shown) => Ok(shown),
+            None => {
+                self.within(&format!("wrong-code:{}", caller.till), MAX_WRONG).await?;
+                Err(not_found().into())
+            }
+        }
+    }
+
+    /// Counts one use of `key` in this minute.
+    pub(super) async fn within(&self, key: &str, limit: u32) -> Result<(), Refusal> {
+        match self.cache.hit(key, limit, MINUTE).await {
+            Ok(Hit::Over { retry_after }) => Err(Refusal::too_many(retry_after)),
+            Ok(Hit::Within) => Ok(()),
+            // A cache that is away stops no till.
+            Err(error) => {
+                tracing::warn!(%error, "a limit could not be counted");
+                Ok(())
+            }
+        }
+    }
+
+    pub(super) async fn summary(&self, customer: &Customer) -> Result<CustomerSummary, Stop> {
+        let segment = self.segment_name(customer.segment_model, customer.segment_index).await?;
+        Ok(CustomerSummary {
+            id: customer.id,
+            display_name: customer.display_name(),
+            segment: segment.words(Locale::En),
+        })
+    }
+}
+
+fn not_found() -> Refusal {
+    Refusal::not_found("customer-not-found", "No customer has this code. Ask them to open the app, and scan again.")
+        .at("/customer_code", "customer-not-found", "No customer has this code.")
+}
+
+pub(super) fn expired() -> Refusal {
+    Refusal::new(Kind::Gone, "code-expired", "This code has expired: scan the one that is on the screen now.")
+}
+
+pub(super) fn replayed() -> Refusal {
+    Refusal::conflict("code-replayed", "This code was used before: scan the one that is on the screen now.")
+}
+
+/// Whether a session may be opened with the code, and whether its step is still to be bound to the session.
+///
+/// The till that read the code may use it in one session, as often as it likes and also after it expired.
+pub(super) fn usable(
+    shown: &Shown,
+    used: Option<CodeUse>,
+    caller: &TillCaller,
+    session: SessionId,
+    now: DateTime<Utc>,
+) -> Result<bool, Refusal> {
+    if shown.step.is_none() {
+        return Ok(false);
+    }
+    match used {
+        None if shown.expired => Err(expired()),
+        None => Ok(true),
+        // A till of the same store may take the session over.
+        Some(CodeUse { session: Some(bound), .. }) if bound == session => Ok(false),
+        Some(CodeUse { session: None, till, used_at }) if till == caller.till => {
+            if now - used_at > UNUSED_FOR { Err(expired()) } else { Ok(true) }
+        }
+        Some(_) => Err(replayed()),
+    }
+}
+
+pub(super) fn card_view(card: Card) -> CardView {
+    CardView {
+        title: card.title(Locale::En),
+        reasons: card.reasons.iter().map(|reason| reason.words(Locale::En)).collect(),
+        id: card.id,
+        scope: card.scope,
+        rate_bp: card.rate,
+        valid_from: card.valid_from,
+        valid_until: card.valid_until,
+        active: card.active,
+    }
+}

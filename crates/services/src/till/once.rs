@@ -1,0 +1,43 @@
+//! Law 4: what a till asks twice counts once, and the second answer is the first, byte for byte.
+
+use contract::till::TillCaller;
+use contract::{IdempotencyKey, Once, Refusal};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use sha2::{Digest, Sha256};
+use store::StoreError;
+use store::idempotency::Claim;
+
+use super::{Stop, corrupt};
+
+/// The claim of one call: `operation` names the story and what it is about, `request` is all that it was asked.
+pub(super) fn claim<'a>(
+    caller: &TillCaller,
+    once: &'a IdempotencyKey,
+    operation: &str,
+    request: &impl Serialize,
+) -> Result<Claim<'a>, StoreError> {
+    let request = serde_json::to_vec(request).map_err(|why| corrupt("request", &why))?;
+    let mut hash = Sha256::new();
+    hash.update(operation.as_bytes());
+    hash.update([0]);
+    hash.update(&request);
+    Ok(Claim { owner: caller.till.0, key: once.as_str(), request_hash: hash.finalize().into() })
+}
+
+pub(super) fn reused() -> Stop {
+    Stop::Refused(Refusal::unacceptable(
+        "idempotency-key-reused",
+        "This Idempotency-Key was used for another request: take a new one.",
+    ))
+}
+
+/// The stored answer again.
+pub(super) fn replay<T: DeserializeOwned>(body: String) -> Result<Once<T>, Stop> {
+    let value = serde_json::from_str(&body).map_err(|why| corrupt("answer", &why))?;
+    Ok(Once { value, body, replayed: true })
+}
+
+pub(super) fn body_of(value: &impl Serialize) -> Result<String, StoreError> {
+    serde_json::to_string(value).map_err(|why| corrupt("answer", &why))
+}
