@@ -1,4 +1,6 @@
 //! One PostgreSQL in a folder, whoever comes, goes or dies. Runs on the PostgreSQL that is installed.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use embedded::{Postgres, PostgresParams};
 use std::fs;
 use std::io::{BufRead, BufReader, Write};

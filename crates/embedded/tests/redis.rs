@@ -1,4 +1,6 @@
 //! One Redis in a folder. Needs Redis: `apt-get install -y redis-server`.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot be set up has failed")]
+
 use embedded::{Redis, RedisParams};
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,6 @@
 //! Every test gets a database of its own, quickly, and leaves none behind.
+#![expect(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
+
 use sqlx::{Connection, Executor, PgConnection};
 use std::sync::atomic::{AtomicU32, Ordering};
 use testkit::{fresh_database, fresh_database_from, private_redis, redis};
