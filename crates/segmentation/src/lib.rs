@@ -1,8 +1,15 @@
-//! Customers -> segments named in words: RFM, average order value and order composition, K-Means, a deterministic name.
-//!
-//! Pure: no clock, no I/O; the seed is an argument.
+#![doc = include_str!("../README.md")]
+
+mod cluster;
+mod features;
+mod model;
+mod naming;
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+
+pub use model::{Model, Report, Segment, fit};
 
 /// What is known of one customer at one moment. One definition each:
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -19,8 +26,73 @@ pub struct Facts {
     pub composition: Vec<(String, f64)>,
 }
 
+/// How a fit is made; [`Params::check`] makes it usable.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Params {
+    /// The fewest and the most segments beside the newcomers.
+    pub segments: (usize, usize),
+    /// Below this many customers with a purchase there is no fit.
+    pub min_samples: usize,
+    /// Categories that the composition looks at: the strongest of the fit.
+    pub top_categories: usize,
+    /// K-Means starts; the best one counts.
+    pub runs: usize,
+    /// Customers that the silhouette looks at (its cost is quadratic).
+    pub silhouette_sample: usize,
+    /// Titles of the categories by id, for names; an id without one is its own title.
+    pub titles: BTreeMap<String, String>,
+}
+
+impl Default for Params {
+    fn default() -> Self {
+        Self {
+            segments: (3, 8),
+            min_samples: 20,
+            top_categories: 8,
+            runs: 10,
+            silhouette_sample: 800,
+            titles: BTreeMap::new(),
+        }
+    }
+}
+
+/// Checked [`Params`].
+#[derive(Clone, Debug)]
+pub struct Rules(Params);
+
+impl Params {
+    /// # Errors
+    /// [`FitError::Params`] when a number makes no sense.
+    pub fn check(self) -> Result<Rules, FitError> {
+        let (few, many) = self.segments;
+        if few == 0 || few > many || many > 64 {
+            return Err(FitError::Params("segments go from 1 to at most 64"));
+        }
+        if self.min_samples == 0 || self.runs == 0 || self.silhouette_sample < 2 {
+            return Err(FitError::Params("samples and runs begin at one, the silhouette at two"));
+        }
+        if self.top_categories > 256 {
+            return Err(FitError::Params("at most 256 categories"));
+        }
+        Ok(Rules(self))
+    }
+}
+
 /// The segment that a customer belongs to, by its index in the model; 0 is newcomers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Decision {
     pub segment: u16,
 }
+
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum FitError {
+    #[error("segments need at least {needed} customers with a purchase, and there are {found}")]
+    TooFew { found: usize, needed: usize },
+    #[error("these parameters make no sense: {0}")]
+    Params(&'static str),
+    #[error("K-Means found no clusters: {0}")]
+    Clustering(String),
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,88 @@
+//! Rows -> centroids: linfa's K-Means, and the silhouette that chooses how many.
+
+use linfa::DatasetBase;
+use linfa::traits::Fit;
+use linfa_clustering::KMeans;
+use linfa_nn::distance::L2Dist;
+use ndarray::Array2;
+use rand_xoshiro::Xoshiro256Plus;
+use rand_xoshiro::rand_core::SeedableRng;
+
+use crate::FitError;
+
+/// Centroids of `k` clusters; `rows` has at least `k` distinct rows of `width` finite numbers.
+///
+/// Only the centroids are taken from linfa: with several runs its `cluster_count` belongs to the last run and not to
+/// the best one (0.8.1), and a cluster may come back empty. So members are counted again, and empty ones are dropped.
+pub(crate) fn k_means(
+    rows: &[Vec<f64>],
+    width: usize,
+    k: usize,
+    runs: usize,
+    seed: u64,
+) -> Result<Vec<Vec<f64>>, FitError> {
+    let flat: Vec<f64> = rows.iter().flatten().copied().collect();
+    let records = Array2::from_shape_vec((rows.len(), width), flat).map_err(|e| FitError::Clustering(e.to_string()))?;
+    let model = KMeans::params_with(k, Xoshiro256Plus::seed_from_u64(seed), L2Dist)
+        .n_runs(runs)
+        .max_n_iterations(200)
+        .tolerance(1e-4)
+        .fit(&DatasetBase::from(records))
+        .map_err(|e| FitError::Clustering(e.to_string()))?;
+    let centroids: Vec<Vec<f64>> = model.centroids().rows().into_iter().map(|row| row.to_vec()).collect();
+    let mut sizes = vec![0_usize; centroids.len()];
+    for row in rows {
+        sizes[nearest(&centroids, row)] += 1;
+    }
+    Ok(centroids.into_iter().zip(sizes).filter(|(_, size)| *size > 0).map(|(centroid, _)| centroid).collect())
+}
+
+/// The closest centroid; the first of equally close ones.
+pub(crate) fn nearest(centroids: &[Vec<f64>], row: &[f64]) -> usize {
+    let mut best = (0, f64::INFINITY);
+    for (i, centroid) in centroids.iter().enumerate() {
+        let distance = squared(centroid, row);
+        if distance < best.1 {
+            best = (i, distance);
+        }
+    }
+    best.0
+}
+
+fn squared(a: &[f64], b: &[f64]) -> f64 {
+    a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum()
+}
+
+/// Mean silhouette of an even sample of `rows` (Rousseeuw 1987): -1 to 1, and 0 where there is but one cluster.
+pub(crate) fn silhouette(rows: &[Vec<f64>], centroids: &[Vec<f64>], sample: usize) -> f64 {
+    let step = rows.len().div_ceil(sample).max(1);
+    let sampled: Vec<&Vec<f64>> = rows.iter().step_by(step).collect();
+    let members: Vec<usize> = sampled.iter().map(|row| nearest(centroids, row)).collect();
+    let mut sizes = vec![0_usize; centroids.len()];
+    members.iter().for_each(|&m| sizes[m] += 1);
+    if sizes.iter().filter(|&&s| s > 0).count() < 2 {
+        return 0.0;
+    }
+    let mut sums = vec![0.0; centroids.len()];
+    let mut total = 0.0;
+    for (i, row) in sampled.iter().enumerate() {
+        let own = members[i];
+        if sizes[own] < 2 {
+            continue; // alone in its cluster: 0 by definition
+        }
+        sums.fill(0.0);
+        for (other, &member) in sampled.iter().zip(&members) {
+            sums[member] += squared(row, other).sqrt();
+        }
+        let within = sums[own] / (sizes[own] - 1) as f64;
+        let between = (0..sums.len())
+            .filter(|&c| c != own && sizes[c] > 0)
+            .map(|c| sums[c] / sizes[c] as f64)
+            .fold(f64::INFINITY, f64::min);
+        let larger = within.max(between);
+        if larger > 0.0 {
+            total += (between - within) / larger;
+        }
+    }
+    total / sampled.len() as f64
+}

@@ -1,0 +1,198 @@
+use std::collections::{BTreeMap, HashSet};
+
+use domain::segment::{BasketSize, Habit, Presence};
+use domain::{Locale, SegmentName};
+use proptest::prelude::*;
+
+use super::*;
+
+fn rules() -> Rules {
+    Params { runs: 3, silhouette_sample: 200, ..Params::default() }.check().unwrap()
+}
+
+/// A small generator of its own, so that planted clusters have noise and stay the same for ever.
+fn noise(i: usize, salt: u64) -> f64 {
+    let mut x = (i as u64).wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ salt.wrapping_mul(0xD1B5_4A32_D192_ED03);
+    x ^= x >> 29;
+    x = x.wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    x ^= x >> 32;
+    (x % 1_000) as f64 / 1_000.0 - 0.5
+}
+
+/// Three kinds of customers that anybody would tell apart.
+fn planted(each: usize) -> Vec<(usize, Facts)> {
+    let kinds = [(3.0, 40, 4_000.0, "coffee"), (60.0, 6, 900.0, "tea"), (200.0, 1, 15_000.0, "machines")];
+    (0..each * kinds.len())
+        .map(|i| {
+            let kind = i % kinds.len();
+            let (recency, frequency, order, category) = kinds[kind];
+            let frequency = (f64::from(frequency) * (1.0 + 0.2 * noise(i, 1))).round().max(1.0);
+            let order = order * (1.0 + 0.2 * noise(i, 2));
+            let facts = Facts {
+                recency_days: recency * (1.0 + 0.3 * noise(i, 3)),
+                frequency: frequency as u32,
+                monetary: frequency * order,
+                average_order: order,
+                composition: vec![(category.to_owned(), 80.0 + noise(i, 4)), ("other".to_owned(), 20.0)],
+            };
+            (kind, facts)
+        })
+        .collect()
+}
+
+#[test]
+fn planted_kinds_are_found_again() {
+    let customers = planted(60);
+    let facts: Vec<Facts> = customers.iter().map(|c| c.1.clone()).collect();
+    let model = fit(&facts, &rules(), 7).unwrap();
+    assert_eq!(model.segments().len(), 3);
+    assert!(model.report().silhouette > 0.6, "{:?}", model.report());
+    let mut of_kind = BTreeMap::new();
+    for (kind, facts) in &customers {
+        let segment = model.assign(facts).segment;
+        assert_eq!(*of_kind.entry(*kind).or_insert(segment), segment, "one kind, one segment");
+    }
+    assert_eq!(of_kind.values().collect::<HashSet<_>>().len(), 3);
+    let name = |kind: usize| model.name(of_kind[&kind]);
+    assert!(matches!(
+        name(0),
+        SegmentName::Profile { presence: Presence::Active, habit: Habit::Frequent, basket: BasketSize::Medium, .. }
+    ));
+    assert!(matches!(
+        name(2),
+        SegmentName::Profile { presence: Presence::Lapsed, habit: Habit::Occasional, basket: BasketSize::Large, .. }
+    ));
+    assert_eq!(of_kind[&0], 1, "who brings the most comes first");
+}
+
+#[test]
+fn sizes_are_counted_from_the_assignment() {
+    let facts: Vec<Facts> = planted(50).into_iter().map(|c| c.1).collect();
+    let model = fit(&facts, &rules(), 1).unwrap();
+    for (i, segment) in model.segments().iter().enumerate() {
+        let counted = facts.iter().filter(|f| usize::from(model.assign(f).segment) == i + 1).count();
+        assert_eq!(segment.size, counted as u64);
+    }
+}
+
+#[test]
+fn too_few_customers_are_refused_with_both_numbers() {
+    let facts: Vec<Facts> = planted(6).into_iter().map(|c| c.1).collect();
+    assert_eq!(fit(&facts, &rules(), 1), Err(FitError::TooFew { found: 18, needed: 20 }));
+}
+
+#[test]
+fn equal_customers_make_one_segment() {
+    let one = Facts { recency_days: 3.0, frequency: 2, monetary: 10.0, average_order: 5.0, composition: vec![] };
+    let model = fit(&vec![one.clone(); 30], &rules(), 1).unwrap();
+    assert_eq!((model.segments().len(), model.segments()[0].size), (1, 30));
+    assert_eq!(model.assign(&one).segment, 1);
+    assert_eq!(model.assign(&Facts::default()).segment, 0);
+}
+
+#[test]
+fn segments_of_the_same_words_are_told_apart_by_what_they_buy() {
+    let mut facts = Vec::new();
+    for i in 0..120 {
+        let category = ["tea", "beans", "cakes"][i % 3];
+        facts.push(Facts {
+            recency_days: 10.0 + noise(i, 1),
+            frequency: 5,
+            monetary: 5_000.0 + 100.0 * noise(i, 2),
+            average_order: 1_000.0 + 20.0 * noise(i, 2),
+            composition: vec![(category.to_owned(), 1.0)],
+        });
+    }
+    let titles = BTreeMap::from([("tea".to_owned(), "Tea".to_owned())]);
+    let model = fit(&facts, &Params { titles, runs: 3, ..Params::default() }.check().unwrap(), 3).unwrap();
+    let names: Vec<String> = model.segments().iter().map(|s| s.name.words(Locale::En)).collect();
+    assert!(names.iter().any(|n| n.ends_with("mostly tea")), "{names:?}");
+}
+
+#[test]
+fn params_that_make_no_sense_are_refused() {
+    for bad in [
+        Params { segments: (0, 3), ..Params::default() },
+        Params { segments: (5, 3), ..Params::default() },
+        Params { segments: (3, 1_000), ..Params::default() },
+        Params { runs: 0, ..Params::default() },
+        Params { silhouette_sample: 1, ..Params::default() },
+    ] {
+        assert!(matches!(bad.check(), Err(FitError::Params(_))));
+    }
+}
+
+#[test]
+fn a_model_of_another_form_is_not_read() {
+    let facts: Vec<Facts> = planted(20).into_iter().map(|c| c.1).collect();
+    let mut json = serde_json::to_value(fit(&facts, &rules(), 1).unwrap()).unwrap();
+    json["format"] = 2.into();
+    assert!(serde_json::from_value::<Model>(json.clone()).is_err());
+    json["format"] = 1.into();
+    json["centroids"][0].as_array_mut().unwrap().pop();
+    assert!(serde_json::from_value::<Model>(json).is_err());
+}
+
+fn any_number() -> impl Strategy<Value = f64> {
+    prop_oneof![
+        8 => 0.0..1e6_f64,
+        1 => any::<f64>(),
+        1 => prop::sample::select(vec![f64::NAN, f64::INFINITY, f64::NEG_INFINITY, -1.0, f64::MAX, f64::MIN_POSITIVE]),
+    ]
+}
+
+fn any_facts() -> impl Strategy<Value = Facts> {
+    let composition = prop::collection::vec((prop::sample::select(vec!["a", "b", "c", "d"]), any_number()), 0..5);
+    (any_number(), prop_oneof![0..50_u32, any::<u32>()], any_number(), any_number(), composition).prop_map(
+        |(recency_days, frequency, monetary, average_order, composition)| Facts {
+            recency_days,
+            frequency,
+            monetary,
+            average_order,
+            composition: composition.into_iter().map(|(id, spend)| (id.to_owned(), spend)).collect(),
+        },
+    )
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Nothing panics; every segment has members and a name of its own; who has not bought is a newcomer.
+    #[test]
+    fn any_customers_get_a_model_or_a_clear_no(samples in prop::collection::vec(any_facts(), 0..60), seed: u64) {
+        let buyers = samples.iter().filter(|s| s.frequency > 0).count();
+        match fit(&samples, &rules(), seed) {
+            Err(error) => prop_assert_eq!(error, FitError::TooFew { found: buyers, needed: 20 }),
+            Ok(model) => {
+                prop_assert!((1..=8).contains(&model.segments().len()));
+                prop_assert!(model.segments().iter().all(|s| s.size > 0));
+                prop_assert_eq!(model.segments().iter().map(|s| s.size).sum::<u64>(), buyers as u64);
+                let names: HashSet<_> = model.segments().iter().map(|s| s.name.words(Locale::Ru)).collect();
+                prop_assert_eq!(names.len(), model.segments().len());
+                for sample in &samples {
+                    let segment = usize::from(model.assign(sample).segment);
+                    prop_assert_eq!(segment == 0, sample.frequency == 0);
+                    prop_assert!(segment <= model.segments().len());
+                }
+            }
+        }
+    }
+
+    /// The order of customers, and of categories within one, does not matter; the stored model decides the same.
+    #[test]
+    fn order_does_not_matter_and_a_stored_model_is_the_same(
+        samples in prop::collection::vec(any_facts(), 25..50), seed: u64, turn in 0..25_usize,
+    ) {
+        let mut turned = samples.clone();
+        turned.rotate_left(turn);
+        turned.iter_mut().for_each(|f| f.composition.reverse());
+        let model = fit(&samples, &rules(), seed);
+        prop_assert_eq!(&model, &fit(&turned, &rules(), seed));
+        if let Ok(model) = model {
+            let read: Model = serde_json::from_str(&serde_json::to_string(&model).unwrap()).unwrap();
+            for sample in &samples {
+                prop_assert_eq!(model.assign(sample), read.assign(sample));
+            }
+        }
+    }
+}
