@@ -1,0 +1,4 @@
+//! Measurements. Each does its own set-up and prints, as its last line, one JSON object.
+
+pub mod import;
+pub mod quote;

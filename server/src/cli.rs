@@ -1,0 +1,188 @@
+//! The command line: one program, one verb at a time.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Args, Parser, Subcommand};
+
+use crate::config::{Config, Flags};
+use crate::wiring::Wired;
+use crate::{bench, commands, doctor, logging, serve};
+
+/// Kava: a discount of their own for every customer, and never below the margin floor.
+#[derive(Debug, Parser)]
+#[command(name = "kava", version, about, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    settings: Settings,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Settings of every command.
+#[derive(Debug, Args)]
+struct Settings {
+    /// Settings file [default: kava.toml, where there is one]
+    #[arg(long, global = true, env = "KAVA_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Folder of the private PostgreSQL and Redis
+    #[arg(long, global = true, env = "KAVA_DATA", value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Open the shop: pages, REST, and what they need
+    Serve(ServeArgs),
+    /// Bring the database's schema up to this program's
+    Migrate,
+    /// Set the demo shop up in an empty database
+    Seed,
+    /// Take over what happened elsewhere
+    #[command(subcommand)]
+    Import(Import),
+    /// Do what happens behind the counter: announce events, fit segments, tidy up
+    Work(commands::work::Args),
+    /// Look after customers
+    #[command(subcommand)]
+    Customers(Customers),
+    /// Look at everything Kava depends on, and say what to do
+    Doctor,
+    /// Print the settings in force
+    Config,
+    /// Measure
+    #[command(subcommand)]
+    Bench(Bench),
+}
+
+#[derive(Debug, Args)]
+struct ServeArgs {
+    /// Where to listen
+    #[arg(long, value_name = "ADDRESS")]
+    addr: Option<SocketAddr>,
+    /// The built site
+    #[arg(long, value_name = "DIR")]
+    site: Option<PathBuf>,
+    /// REST and probes only; needs no built site
+    #[arg(long)]
+    api_only: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Import {
+    /// Receipts from a CSV file, plain or gzipped
+    Receipts(commands::import::Args),
+}
+
+#[derive(Debug, Subcommand)]
+enum Customers {
+    /// Give an imported customer a phone to sign in with
+    SetPhone(commands::customers::Args),
+}
+
+#[derive(Debug, Subcommand)]
+enum Bench {
+    /// Import against a bare COPY of the same rows
+    Import(BenchArgs),
+    /// Quotes a second against an endpoint that only echoes
+    Quote(BenchArgs),
+}
+
+#[derive(Clone, Copy, Debug, Args)]
+struct BenchArgs {
+    /// Within a minute, and less exact
+    #[arg(long)]
+    quick: bool,
+}
+
+/// Reads the command line and does what it says. 0: done; 1: failed, told on the standard error; 2: not understood.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("kava: the runtime does not start: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(cli)) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("kava: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    let mut flags = Flags { config: cli.settings.config, data: cli.settings.data, site: None, address: None };
+    if let Command::Serve(args) = &cli.command {
+        flags.site.clone_from(&args.site);
+        flags.address = args.addr;
+    }
+    let config = Config::load(&flags, std::env::vars()).context("The settings cannot be used.")?;
+    logging::start(&config.log)?;
+    match cli.command {
+        Command::Serve(args) => serve::run(&config, serve::Options { api_only: args.api_only }).await?,
+        Command::Migrate => {
+            Wired::start(&config).await?.stop().await?;
+            println!("The schema is up to date.");
+        }
+        Command::Seed => {
+            with_shop(&config, async |wired| {
+                services::seed::demo(&wired.shop).await?;
+                println!("The demo shop is set up.");
+                Ok(())
+            })
+            .await?;
+        }
+        Command::Import(Import::Receipts(args)) => {
+            with_shop(&config, async |wired| commands::import::run(args, &wired.shop).await).await?;
+        }
+        Command::Work(args) => with_shop(&config, async |wired| commands::work::run(args, &wired.shop).await).await?,
+        Command::Customers(Customers::SetPhone(args)) => {
+            with_shop(&config, async |wired| commands::customers::run(args, &wired.shop).await).await?;
+        }
+        Command::Doctor => return Ok(if doctor::run(&config).await { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        Command::Config => print!("{}", config.display()?),
+        Command::Bench(Bench::Import(args)) => bench::import::run(args.quick).await?,
+        Command::Bench(Bench::Quote(args)) => bench::quote::run(args.quick).await?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Runs one verb with the shop and then leaves the private servers, whatever came of it. Ctrl-C and SIGTERM break it
+/// off: what it did not commit never happened.
+async fn with_shop(config: &Config, verb: impl AsyncFnOnce(&Wired) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let wired = Wired::start(config).await?;
+    let outcome = tokio::select! {
+        outcome = verb(&wired) => outcome,
+        () = serve::asked_to_stop() => Err(anyhow::anyhow!("stopped before the end; what was not finished was not done")),
+    };
+    let stopped = wired.stop().await;
+    outcome.and(stopped)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn settings_may_stand_before_or_after_the_verb() {
+        for line in [["kava", "--data", "/d", "doctor"], ["kava", "doctor", "--data", "/d"]] {
+            assert_eq!(Cli::try_parse_from(line).unwrap().settings.data, Some(PathBuf::from("/d")));
+        }
+        assert!(Cli::try_parse_from(["kava", "serve", "--api-only", "--addr", "127.0.0.1:0"]).is_ok());
+        assert!(Cli::try_parse_from(["kava", "serve", "--addr", "here"]).is_err());
+    }
+}

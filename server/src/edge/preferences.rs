@@ -1,0 +1,64 @@
+//! `GET /preferences?locale=&theme=&next=`: language and theme without JavaScript. Sets cookies and goes back.
+
+use app::visitor::{LOCALE_COOKIE, THEME_COOKIE};
+use axum::Router;
+use axum::extract::{RawQuery, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
+use http::{HeaderValue, StatusCode};
+
+use super::Edge;
+use crate::rest::Query;
+
+const YEAR_SECONDS: u32 = 365 * 24 * 60 * 60;
+
+pub fn router() -> Router<Edge> {
+    Router::new().route("/preferences", get(preferences))
+}
+
+async fn preferences(State(edge): State<Edge>, RawQuery(query): RawQuery) -> Response {
+    let query = Query::parse(query.as_deref()).unwrap_or_default();
+    let next = query.get("next").and_then(back).unwrap_or(HeaderValue::from_static("/"));
+    let mut response = (StatusCode::SEE_OTHER, [(LOCATION, next)]).into_response();
+    let headers = response.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let chosen = [
+        (LOCALE_COOKIE, query.get("locale"), ["en", "ru", "ru"]),
+        (THEME_COOKIE, query.get("theme"), ["light", "dark", "auto"]),
+    ];
+    for (name, value, allowed) in chosen {
+        let Some(value) = value.filter(|value| allowed.contains(value)) else { continue };
+        let secure = if edge.rules.secure { "; Secure" } else { "" };
+        let cookie = format!("{name}={value}; Path=/; Max-Age={YEAR_SECONDS}; SameSite=Lax{secure}");
+        if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+            headers.append(SET_COOKIE, cookie);
+        }
+    }
+    response
+}
+
+/// A path of this very site: it cannot lead to another one, nor break out of its header.
+fn back(next: &str) -> Option<HeaderValue> {
+    let mut bytes = next.bytes();
+    let here = bytes.next() == Some(b'/')
+        && !matches!(bytes.next(), Some(b'/' | b'\\'))
+        && next.len() <= 2_000
+        && next.bytes().all(|b| b.is_ascii_graphic() && b != b'\\');
+    here.then(|| HeaderValue::from_str(next).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_goes_back_to_this_site_only() {
+        for path in ["/", "/menu/coffee?page=2", "/a#b"] {
+            assert_eq!(back(path).unwrap(), path);
+        }
+        for path in ["", "menu", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb", "/\t/evil", "/ё"] {
+            assert_eq!(back(path), None, "{path}");
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! The one binary, `kava`: its command line, the composition root, and the edge of the shop.
+
+// Views nest deeply; the type checker needs the room.
+#![recursion_limit = "256"]
+
+pub mod bench;
+pub mod cli;
+pub mod commands;
+pub mod config;
+mod doctor;
+pub mod edge;
+pub mod logging;
+pub mod rest;
+pub mod serve;
+pub mod wiring;

@@ -1,0 +1,65 @@
+//! REST v1. One endpoint one file; rules that all share stand in `request`, `answer` and `problem`.
+
+mod answer;
+mod cancel;
+mod close;
+mod get_session;
+mod identify;
+mod openapi;
+mod problem;
+mod products;
+mod put_session;
+mod query;
+pub mod request;
+
+use axum::Router;
+use axum::extract::Request;
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use contract::{Kind, Refusal};
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, StatusCode};
+
+pub use openapi::Api;
+pub use problem::{Problem, Refused, status};
+pub(crate) use query::Query;
+
+use crate::edge::{Edge, request::within_time};
+
+/// The routes under `/api/v1`.
+pub fn router(edge: &Edge) -> Router<Edge> {
+    Router::new()
+        .route("/api/v1/identify", post(identify::identify))
+        .route("/api/v1/sessions/{session_id}", get(get_session::get_session).put(put_session::put_session))
+        .route("/api/v1/sessions/{session_id}/close", post(close::close))
+        .route("/api/v1/sessions/{session_id}/cancel", post(cancel::cancel))
+        .route("/api/v1/products", get(products::products))
+        .route("/api/v1/openapi.json", get(openapi::openapi))
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(from_fn_with_state(edge.clone(), within_time))
+        .layer(from_fn(unstored))
+}
+
+/// 404 for what is not there under `/api`.
+pub async fn not_found() -> Refused {
+    Refusal::not_found("not-found", "There is nothing here. GET /api/v1/openapi.json lists what there is.").into()
+}
+
+async fn method_not_allowed() -> Refused {
+    let refusal = Refusal::new(Kind::Malformed, "method-not-allowed", "This method is not for this path; see Allow.");
+    Refused::with_status(StatusCode::METHOD_NOT_ALLOWED, refusal)
+}
+
+/// Answers of the API are nobody's to keep, unless they say so themselves.
+async fn unstored(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    response
+}
+
+/// The answer to a request that broke us; the cause is in the log under the incident.
+#[must_use]
+pub fn broken(incident: String) -> Response {
+    Refused::from(Refusal::internal(incident)).into_response()
+}

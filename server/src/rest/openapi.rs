@@ -1,0 +1,47 @@
+//! `GET /api/v1/openapi.json`: OpenAPI 3.1, generated from the code that serves it.
+
+use std::sync::LazyLock;
+
+use axum::response::{IntoResponse, Response};
+use http::HeaderValue;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE};
+use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Kava",
+        description = "The till plane and the integrators' plane. Money is integer minor units, rates are basis points, \
+            times are RFC 3339. Every POST takes an Idempotency-Key; every error is application/problem+json.",
+        license(name = "MIT OR Apache-2.0"),
+    ),
+    paths(
+        super::identify::identify,
+        super::put_session::put_session,
+        super::get_session::get_session,
+        super::close::close,
+        super::cancel::cancel,
+        super::products::products,
+    ),
+    modifiers(&TillKey),
+)]
+pub struct Api;
+
+struct TillKey;
+
+impl Modify for TillKey {
+    fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
+        let scheme = SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).build());
+        api.components.get_or_insert_with(Default::default).add_security_scheme("till_key", scheme);
+    }
+}
+
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| Api::openapi().to_json().unwrap_or_default());
+
+pub async fn openapi() -> Response {
+    let mut response = DOCUMENT.as_str().into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("public, max-age=300"));
+    response
+}

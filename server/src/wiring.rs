@@ -1,0 +1,164 @@
+//! The composition root: which PostgreSQL, which cache, whose clock, and the shop made of them.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, anyhow};
+use cache::{Cache, InProcess, Resilient};
+use embedded::{Postgres, PostgresParams, Redis, RedisParams};
+use services::clock::{Clock, Draw, Entropy, OsEntropy, SystemClock};
+use services::Shop;
+use store::Store;
+use store::messages::Outbox;
+
+use crate::config::{Config, without_secret};
+use crate::edge::{Edge, Inner, Metrics, Rules};
+
+/// The database of the private PostgreSQL.
+const DATABASE: &str = "kava";
+/// Before every key in Redis, so that a Redis may be shared.
+const PREFIX: &str = "kava:";
+
+/// The shop with everything under it. [`Wired::stop`] when done, so that no server of ours is left running.
+pub struct Wired {
+    pub shop: Shop,
+    pub store: Store,
+    pub cache: Arc<dyn Cache>,
+    pub clock: Arc<dyn Clock>,
+    pub entropy: Arc<dyn Entropy>,
+    servers: Servers,
+}
+
+/// The private servers that this process has a share in.
+#[derive(Default)]
+struct Servers {
+    postgres: Option<Postgres>,
+    redis: Option<Redis>,
+}
+
+impl Wired {
+    /// Starts or reaches what the settings name, and brings the schema up to date.
+    ///
+    /// # Errors
+    /// Each says what does not answer and what to do.
+    pub async fn start(config: &Config) -> anyhow::Result<Self> {
+        let config_of_servers = config.clone();
+        let servers = tokio::task::spawn_blocking(move || Servers::start(&config_of_servers))
+            .await
+            .context("The private servers could not be started.")??;
+        let wired = Self::over(config, servers).await?;
+        wired.store.migrate().await.context(
+            "The database's schema cannot be brought up to this program's. Is the database of a newer Kava, or not Kava's?",
+        )?;
+        Ok(wired)
+    }
+
+    async fn over(config: &Config, servers: Servers) -> anyhow::Result<Self> {
+        let database = servers.postgres.as_ref().map_or_else(|| config.database.url.clone(), |server| server.url(DATABASE));
+        let store = Store::connect(&database, config.database.connections).await.with_context(|| {
+            format!("PostgreSQL does not answer at {}. Check database.url or DATABASE_URL.", without_secret(&database))
+        })?;
+        let redis = servers.redis.as_ref().map(Redis::url).or_else(|| {
+            (config.redis.enabled && !config.redis.url.is_empty()).then(|| config.redis.url.clone())
+        });
+        let cache: Arc<dyn Cache> = match redis {
+            Some(url) => {
+                let redis = cache::Redis::open(&url, PREFIX).map_err(|error| {
+                    anyhow!("{} is no address of a Redis: {error}. Check redis.url or REDIS_URL.", without_secret(&url))
+                })?;
+                Arc::new(Resilient::around(Arc::new(redis)))
+            }
+            None => Arc::new(InProcess::new()),
+        };
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+        let stamp = {
+            let (clock, entropy) = (clock.clone(), entropy.clone());
+            Arc::new(move || {
+                let now = clock.now();
+                (entropy.id(now), now)
+            })
+        };
+        let sms = Arc::new(Outbox::new(store.clone(), stamp));
+        let shop = Shop::new(store.clone(), cache.clone(), sms, clock.clone(), entropy.clone());
+        Ok(Self { shop, store, cache, clock, entropy, servers })
+    }
+
+    /// The edge of this shop.
+    ///
+    /// # Errors
+    /// When the metrics cannot be set up.
+    pub fn edge(&self, config: &Config) -> anyhow::Result<Edge> {
+        let shop = Arc::new(self.shop.clone());
+        Ok(Edge::new(Inner {
+            customer: shop.clone(),
+            till: shop.clone(),
+            marketing: shop.clone(),
+            staff: shop,
+            clock: self.clock.clone(),
+            entropy: self.entropy.clone(),
+            store: self.store.clone(),
+            cache: self.cache.clone(),
+            metrics: Metrics::new()?,
+            rules: Rules::from(config),
+        }))
+    }
+
+    /// Leaves the private servers; whoever leaves last stops them.
+    ///
+    /// # Errors
+    /// When one does not stop.
+    pub async fn stop(self) -> anyhow::Result<()> {
+        let Self { shop, store, cache, clock, entropy, servers } = self;
+        drop((shop, store, cache, clock, entropy));
+        tokio::task::spawn_blocking(|| servers.stop()).await.context("The private servers could not be stopped.")?
+    }
+}
+
+impl Servers {
+    fn start(config: &Config) -> anyhow::Result<Self> {
+        let folder = &config.data.folder;
+        let mut servers = Self::default();
+        if config.database.url.is_empty() {
+            servers.postgres = Some(postgres(folder)?);
+        }
+        if config.redis.enabled && config.redis.url.is_empty() {
+            servers.redis = redis(folder);
+        }
+        Ok(servers)
+    }
+
+    fn stop(self) -> anyhow::Result<()> {
+        let redis = self.redis.map(Redis::stop).transpose();
+        let postgres = self.postgres.map(Postgres::stop).transpose();
+        postgres.context("The private PostgreSQL did not stop.")?;
+        redis.context("The private Redis did not stop.")?;
+        Ok(())
+    }
+}
+
+fn postgres(folder: &Path) -> anyhow::Result<Postgres> {
+    let postgres = Postgres::start(PostgresParams::new(folder), &mut progress)?;
+    postgres.ensure_database(DATABASE)?;
+    Ok(postgres)
+}
+
+/// A Redis that is not there or does not start costs speed, not the shop.
+fn redis(folder: &Path) -> Option<Redis> {
+    match Redis::start(RedisParams::new(folder), &mut progress) {
+        Ok(Some(redis)) => Some(redis),
+        Ok(None) => {
+            progress("redis-server is not installed: the cache lives in this process. To have one: apt-get install -y redis-server");
+            None
+        }
+        Err(error) => {
+            progress(&format!("The private Redis does not start, so the cache lives in this process: {error}"));
+            None
+        }
+    }
+}
+
+/// What takes long is told on the standard error, so that the output of commands stays clean.
+fn progress(line: &str) {
+    eprintln!("{line}");
+}
