@@ -9,8 +9,11 @@ pub mod customer;
 pub mod fault;
 pub mod i18n;
 pub mod marketing;
+pub mod page;
 pub mod shell;
 pub mod ui;
 pub mod visitor;
 
-pub use shell::{App, shell};
+pub use shell::App;
+#[cfg(feature = "ssr")]
+pub use shell::shell;

@@ -1,12 +1,126 @@
 //! The document around every page, and the routes.
-use leptos::prelude::*;
 
+use leptos::prelude::*;
+use leptos_meta::provide_meta_context;
+use leptos_router::SsrMode;
+use leptos_router::components::{Route, Router, Routes};
+use leptos_router::{ParamSegment, StaticSegment};
+
+use crate::customer::{
+    HomePage, MenuPage, NotFoundPage, OffersPage, OfflinePage, ProfilePage, SavingsPage, SignInCodePage, SignInPage,
+    WelcomePage,
+};
+use crate::page::Page;
+
+/// Where the offline page lies. The service worker keeps it and shows it for any address when there is no network.
+pub const OFFLINE: &str = "/offline";
+
+/// The HTML document. Everything in it that depends on the visitor comes from [`Page`]; no inline script or style of ours.
+#[cfg(feature = "ssr")]
 #[must_use]
-pub fn shell(_options: LeptosOptions) -> impl IntoView {
-    view! { <App/> }
+pub fn shell(options: LeptosOptions) -> impl IntoView {
+    use domain::Locale;
+    use leptos::nonce::use_nonce;
+    use leptos_meta::{HashedStylesheet, MetaTags};
+
+    let page = Page::here();
+    let offline = use_context::<http::request::Parts>().is_some_and(|parts| parts.uri.path() == OFFLINE);
+    let (manifest, font, title, description) = match page.locale {
+        Locale::En => (
+            "/manifest.en.webmanifest",
+            "/fonts/onest-latin.woff2",
+            "Kava",
+            "Your code, your cards and what you have saved at Kava coffee shops.",
+        ),
+        Locale::Ru => (
+            "/manifest.ru.webmanifest",
+            "/fonts/onest-cyrillic.woff2",
+            "Kava",
+            "Ваш код, ваши карты и всё, что вы сэкономили в кофейнях Kava.",
+        ),
+    };
+    // One colour when the customer chose a theme, the system's two when not.
+    let colours: &[(&str, Option<&str>)] = match page.theme {
+        "light" => &[("#fbf7f1", None)],
+        "dark" => &[("#16100e", None)],
+        _ => &[
+            ("#fbf7f1", Some("(prefers-color-scheme: light)")),
+            ("#16100e", Some("(prefers-color-scheme: dark)")),
+        ],
+    };
+    view! {
+        <!DOCTYPE html>
+        <html
+            lang=page.locale.tag()
+            data-theme=page.theme
+            data-customer=if page.signed_in.get_untracked() { "yes" } else { "no" }
+            data-shell=offline.then_some("offline")
+        >
+            <head>
+                <meta charset="utf-8"/>
+                <meta name="viewport" content="width=device-width, initial-scale=1, viewport-fit=cover"/>
+                {colours.iter().map(|&(colour, media)| theme_colour(colour, media)).collect_view()}
+                <meta name="description" content=description/>
+                <meta name="application-name" content=title/>
+                <meta name="apple-mobile-web-app-title" content=title/>
+                <meta name="apple-mobile-web-app-capable" content="yes"/>
+                <meta name="mobile-web-app-capable" content="yes"/>
+                <meta name="format-detection" content="telephone=no"/>
+                <link rel="manifest" href=manifest/>
+                <link rel="icon" href="/icons/icon.svg" type="image/svg+xml"/>
+                <link rel="icon" href="/icons/icon-192.png" sizes="192x192" type="image/png"/>
+                <link rel="apple-touch-icon" href="/icons/apple-touch-icon.png"/>
+                <link rel="preload" href=font r#as="font" r#type="font/woff2" crossorigin="anonymous"/>
+                <HashedStylesheet options=options.clone() id="style"/>
+                <HydrationScripts options/>
+                <script type="module" src="/js/pwa.js" nonce=use_nonce()></script>
+                <MetaTags/>
+            </head>
+            <body>
+                <App/>
+            </body>
+        </html>
+    }
 }
 
+#[cfg(feature = "ssr")]
+fn theme_colour(colour: &'static str, media: Option<&'static str>) -> impl IntoView {
+    leptos::html::meta().name("theme-color").content(colour).attr("media", media)
+}
+
+/// Everything that is routed. Pages are rendered whole before they are sent, so that they also work without JavaScript.
 #[component]
 pub fn App() -> impl IntoView {
-    view! { <p>"Kava"</p> }
+    provide_meta_context();
+    let page = Page::here();
+    provide_context(page);
+    provide_context(page.locale);
+    view! {
+        <Router>
+            <Routes fallback=NotFoundPage>
+                <Route path=StaticSegment("") view=HomePage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("sign-in") view=SignInPage ssr=SsrMode::Async/>
+                <Route path=(StaticSegment("sign-in"), StaticSegment("code")) view=SignInCodePage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("welcome") view=WelcomePage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("offers") view=OffersPage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("menu") view=MenuPage ssr=SsrMode::Async/>
+                <Route path=(StaticSegment("menu"), ParamSegment("category")) view=MenuPage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("savings") view=SavingsPage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("profile") view=ProfilePage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("offline") view=OfflinePage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("staff") view=crate::checkout::StaffSignInPage ssr=SsrMode::Async/>
+                <Route path=StaticSegment("checkout") view=crate::checkout::CheckoutPage ssr=SsrMode::Async/>
+                <Route
+                    path=(StaticSegment("marketing"), StaticSegment("segments"))
+                    view=crate::marketing::SegmentsPage
+                    ssr=SsrMode::Async
+                />
+                <Route
+                    path=(StaticSegment("demo"), StaticSegment("messages"))
+                    view=crate::admin::DemoMessagesPage
+                    ssr=SsrMode::Async
+                />
+            </Routes>
+        </Router>
+    }
 }

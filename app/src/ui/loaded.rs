@@ -1,6 +1,8 @@
 //! What a screen shows while its data is on the way, when it is here, and when it did not come.
 
 use leptos::prelude::*;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 
 use super::FaultNotice;
 use crate::fault::Fault;
@@ -13,7 +15,7 @@ pub fn loaded<T>(
     show: fn(T) -> AnyView,
 ) -> impl IntoView
 where
-    T: Clone + Send + Sync + 'static,
+    T: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
 {
     let retry = Callback::new(move |()| resource.refetch());
     view! {

@@ -3,6 +3,7 @@
 pub mod barcode;
 pub mod button;
 pub mod chart;
+pub mod clock;
 pub mod date;
 pub mod field;
 pub mod icon;
@@ -11,6 +12,7 @@ pub mod notice;
 pub mod picture;
 
 pub use button::SubmitButton;
+pub use clock::every_second;
 pub use field::{Checkbox, TextField};
 pub use icon::{Icon, Logo, icon};
 pub use loaded::loaded;

@@ -58,12 +58,15 @@ pub fn EmptyState(
     picture_name: &'static str,
     title: &'static str,
     text: &'static str,
+    /// 1 where it is the page's own heading.
+    #[prop(default = 2)]
+    heading: u8,
     #[prop(optional)] children: Option<Children>,
 ) -> impl IntoView {
     view! {
         <div class="empty">
             <img src=picture(picture_name) alt="" width="120" height="120"/>
-            <h2>{title}</h2>
+            {if heading == 1 { view! { <h1>{title}</h1> }.into_any() } else { view! { <h2>{title}</h2> }.into_any() }}
             <p>{text}</p>
             {children.map(|children| children())}
         </div>

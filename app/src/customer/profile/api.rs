@@ -1,0 +1,63 @@
+//! What the profile asks of the shop.
+
+use contract::customer::Profile;
+use leptos::prelude::*;
+
+use crate::fault::{Answer, Fault};
+
+#[server(prefix = "/fn", endpoint = "v1/profile")]
+pub async fn load_profile() -> Result<Profile, Fault> {
+    let caller = crate::visitor::customer()?;
+    Ok(crate::visitor::customer_api()?.profile(caller).await?)
+}
+
+/// Saves what the form sends. `form` says which one: the welcome page asks for the name alone; the profile sends
+/// everything, and there an unticked box is a no.
+#[server(prefix = "/fn", endpoint = "v1/profile/save")]
+pub async fn save_profile(
+    form: String,
+    #[server(default)] name: Option<String>,
+    #[server(default)] email: Option<String>,
+    #[server(default)] birth_month: Option<String>,
+    #[server(default)] birth_day: Option<String>,
+    #[server(default)] consent: Option<String>,
+) -> Result<Answer<Profile>, Fault> {
+    use super::state::{read_birthday, trimmed};
+
+    let caller = crate::visitor::customer()?;
+    let locale = crate::visitor::visitor()?.locale;
+    let whole = form == "profile";
+    let (back, done) = if whole { ("/profile", "/profile?saved=1") } else { ("/welcome", "/") };
+    let birthday = read_birthday(
+        birth_month.as_deref().unwrap_or_default().trim(),
+        birth_day.as_deref().unwrap_or_default().trim(),
+    );
+    let answer = match birthday {
+        Err(key) => Err(contract::Refusal::unacceptable("invalid-profile", "This day does not exist.")
+            .at("/birthday", key, "There is no such day.")),
+        Ok(birthday) => {
+            let edit = contract::customer::ProfileEdit {
+                name: trimmed(name),
+                email: trimmed(email),
+                birthday: whole.then_some(birthday),
+                // Messages follow the language that the customer reads.
+                locale: Some(locale),
+                marketing_consent: whole.then_some(consent.is_some()),
+            };
+            crate::visitor::customer_api()?.edit_profile(caller, edit).await
+        }
+    };
+    Ok(crate::customer::reply::settle(answer, back, done))
+}
+
+/// Ends the session at the shop, then in the browser.
+#[server(prefix = "/fn", endpoint = "v1/sign-out")]
+pub async fn sign_out() -> Result<(), Fault> {
+    let visitor = crate::visitor::visitor()?;
+    if let Some(token) = &visitor.customer_token {
+        crate::visitor::customer_api()?.sign_out(token).await?;
+    }
+    crate::customer::reply::set_cookie(crate::visitor::CUSTOMER_COOKIE, "", "Max-Age=0")?;
+    let _ = crate::customer::reply::settle(Ok(()), "/", "/");
+    Ok(())
+}

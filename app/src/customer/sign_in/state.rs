@@ -1,0 +1,73 @@
+//! What was typed, read kindly: phones, codes, and the page to go on to.
+
+use domain::{Phone, PhoneError};
+
+/// Digits of a one-time code.
+pub const CODE_DIGITS: usize = 6;
+
+/// A phone, or the key of what is wrong with it.
+///
+/// # Errors
+/// `phone-country-code` when it begins with neither `+` nor `00`, `phone-invalid` for the rest.
+pub fn read_phone(text: &str) -> Result<Phone, &'static str> {
+    Phone::parse(text).map_err(|error| match error {
+        PhoneError::CountryCode => "phone-country-code",
+        PhoneError::Character | PhoneError::Length => "phone-invalid",
+    })
+}
+
+/// Six digits, whatever blanks and hyphens the message or the keyboard put between them.
+#[must_use]
+pub fn read_code(text: &str) -> Option<String> {
+    if text.len() > 64 {
+        return None;
+    }
+    let code: String = text.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+    (code.len() == CODE_DIGITS && code.bytes().all(|b| b.is_ascii_digit())).then_some(code)
+}
+
+/// Where to go after signing in: a path of our own, or home. Never another site, never a header's line break.
+#[must_use]
+pub fn safe_next(text: &str) -> &str {
+    let ours = text.starts_with('/')
+        && !text.starts_with("//")
+        && text.len() <= 200
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-_.?=&%~".contains(&b));
+    if ours { text } else { "/" }
+}
+
+/// `next` as a query value.
+#[must_use]
+pub fn in_query(next: &str) -> String {
+    safe_next(next).replace('%', "%25").replace('&', "%26").replace('?', "%3F").replace('=', "%3D")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_is_read_as_people_paste_it() {
+        assert_eq!(read_code(" 123-456\n").as_deref(), Some("123456"));
+        assert_eq!(read_code("12345"), None);
+        assert_eq!(read_code("12345六"), None);
+        assert_eq!(read_code(&"1".repeat(10_000)), None);
+    }
+
+    #[test]
+    fn a_phone_says_what_is_wrong() {
+        assert!(read_phone("+44 20 7946 0018").is_ok());
+        assert_eq!(read_phone("020 7946 0018"), Err("phone-country-code"));
+        assert_eq!(read_phone("+44 20 hello"), Err("phone-invalid"));
+    }
+
+    #[test]
+    fn the_next_page_is_always_our_own() {
+        assert_eq!(safe_next("/menu/coffee?page=2"), "/menu/coffee?page=2");
+        for bad in ["", "menu", "//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nSet-Cookie: b", "/а"] {
+            assert_eq!(safe_next(bad), "/", "{bad}");
+        }
+        assert_eq!(safe_next(&format!("/{}", "a".repeat(300))), "/");
+        assert_eq!(in_query("/menu?page=2&x=%20"), "/menu%3Fpage%3D2%26x%3D%2520");
+    }
+}
