@@ -49,14 +49,14 @@ pub fn build(workspace: &Workspace, part: Part) -> Result<()> {
 
 fn server(workspace: &Workspace) -> Result<()> {
     step("building the server (release)", || {
-        let words = ["build", "--release", "--package", "server", "--bin", "kava", "--locked"];
+        let words = ["build", "--release", "--package", "server", "--bin", "kava"];
         workspace.cargo().args(words).run()
     })
 }
 
 fn site(workspace: &Workspace) -> Result<()> {
     let compiled = step("building the wasm", || {
-        let words = ["build", "--package", "frontend", "--target", WASM, "--profile", "wasm-release", "--locked"];
+        let words = ["build", "--package", "frontend", "--target", WASM, "--profile", "wasm-release"];
         workspace.cargo().args(words).quietly()?;
         Ok(workspace.target.join(WASM).join("wasm-release/frontend.wasm"))
     })?;
@@ -76,16 +76,14 @@ fn site(workspace: &Workspace) -> Result<()> {
     copy_all(&workspace.root.join("public"), &fresh)?;
     let pkg = fresh.join("pkg");
     fs::create_dir_all(&pkg)?;
+    step("wasm-bindgen", || bindgen(&compiled, &scratch))?;
+    let files = [
+        ("js", script(workspace, &scratch)?),
+        ("wasm", step("wasm-opt", || optimised(workspace, &scratch))?),
+        ("css", style(workspace, &scratch)?),
+    ];
     let mut hashes = String::new();
-    for (kind, file) in [("js", None), ("wasm", None), ("css", Some(style(workspace, &scratch)?))] {
-        let file = match (kind, file) {
-            (_, Some(file)) => file,
-            ("js", None) => {
-                step("wasm-bindgen", || bindgen(&compiled, &scratch))?;
-                script(workspace, &scratch)?
-            }
-            _ => step("wasm-opt", || optimised(workspace, &scratch))?,
-        };
+    for (kind, file) in files {
         let bytes = fs::read(&file)?;
         let hash = format!("{:x}", Sha256::digest(&bytes))[..16].to_owned();
         fs::write(pkg.join(format!("kava.{hash}.{kind}")), bytes)?;

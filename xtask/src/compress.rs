@@ -4,7 +4,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What is not compressed already.
 const KINDS: &[&str] = &["css", "html", "ico", "js", "json", "map", "svg", "txt", "wasm", "webmanifest", "xml"];
@@ -12,7 +12,7 @@ const KINDS: &[&str] = &["css", "html", "ico", "js", "json", "map", "svg", "txt"
 const SMALLEST: usize = 256;
 
 /// As small as brotli gets: quality 11, a window of 4 MB.
-pub fn brotli(bytes: &[u8]) -> Result<Vec<u8>> {
+fn brotli(bytes: &[u8]) -> Result<Vec<u8>> {
     let mut out = Vec::new();
     let mut writer = brotli::CompressorWriter::new(&mut out, 1 << 16, 11, 22);
     writer.write_all(bytes)?;
@@ -35,13 +35,25 @@ pub fn beside(file: &Path) -> Result<()> {
     gzip.write_all(&bytes)?;
     for (ending, small) in [("br", brotli(&bytes)?), ("gz", gzip.finish()?)] {
         if small.len() < bytes.len() {
-            let mut name = file.as_os_str().to_owned();
-            name.push(".");
-            name.push(ending);
-            fs::write(name, small)?;
+            fs::write(with(file, ending), small)?;
         }
     }
     Ok(())
+}
+
+/// What a customer downloads for this file, in bytes.
+pub fn size_of_brotli(file: &Path) -> Result<u64> {
+    match fs::metadata(with(file, "br")) {
+        Ok(compressed) => Ok(compressed.len()),
+        Err(_) => Ok(brotli(&fs::read(file)?)?.len() as u64),
+    }
+}
+
+fn with(file: &Path, ending: &str) -> PathBuf {
+    let mut name = file.as_os_str().to_owned();
+    name.push(".");
+    name.push(ending);
+    PathBuf::from(name)
 }
 
 #[cfg(test)]

@@ -73,7 +73,7 @@ impl Shop {
     fn start(workspace: &Workspace, folder: &Path, log: &Path) -> Result<Self> {
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let out = File::create(log)?;
-        let mut kava = workspace.kava().without_env("DATABASE_URL").without_env("KAVA_DATA");
+        let mut kava = workspace.kava().without_env("DATABASE_URL").without_env("REDIS_URL").without_env("KAVA_DATA");
         kava.arg("serve").arg("--data").arg(folder).arg("--addr").arg(address.to_string());
         kava.arg("--site").arg(workspace.site());
         kava.command().stdout(out.try_clone()?).stderr(out).stdin(Stdio::null());

