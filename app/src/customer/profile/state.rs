@@ -1,7 +1,5 @@
 //! What the profile form says, as an edit.
 
-use contract::customer::ProfileEdit;
-
 /// Days of a month in a leap year: a birthday has no year.
 const DAYS: [u8; 12] = [31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
 
@@ -30,12 +28,6 @@ pub fn trimmed(text: Option<String>) -> Option<String> {
 #[must_use]
 pub fn is_field(pointer: &str, field: &str) -> bool {
     pointer.trim_start_matches('/').split('/').next() == Some(field)
-}
-
-/// Whether an edit changes anything.
-#[must_use]
-pub fn is_empty(edit: &ProfileEdit) -> bool {
-    *edit == ProfileEdit::default()
 }
 
 #[cfg(test)]
