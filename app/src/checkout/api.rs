@@ -10,10 +10,7 @@ use domain::{Amount, Role};
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::fault::Fault;
-
-/// A screen's question that the shop answered, with a yes or with a refusal.
-pub type Answer<T> = Result<T, Refusal>;
+use crate::fault::{Answer, Fault};
 
 /// What the screen begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,8 +1,251 @@
-//! The segments.
+//! Who the customers are, what they bring, and what discounts leave of the margin.
 
+use contract::Refusal;
+use contract::marketing::{ModelSummary, SegmentDashboard};
+use domain::Locale;
 use leptos::prelude::*;
 
+use super::api::{SegmentsShown, segments};
+use super::state::{count, decimal, share_bp, signed_percent, strongest_categories};
+use super::table::SegmentTable;
+use crate::checkout::{OfficeFrame, words};
+use crate::fault::{Answer, Fault};
+use crate::i18n::{Text, tr, use_locale};
+use crate::ui::chart::{Bar, BarChart, Bubble, BubbleChart, Stack, StackChart, TONES};
+use crate::ui::{Notice, Tone, date};
+
+const TITLE: Text = Text::new("Segments", "Сегменты");
+const LEAD: Text = Text::new(
+    "Groups of customers who behave alike, what they bring, and what is left after discounts.",
+    "Группы гостей с похожим поведением: что они приносят и что остаётся после скидок.",
+);
+const SIGN_IN: Text = Text::new("Sign in", "Войти");
+const CUSTOMERS: Text = Text::new("Customers", "Гости");
+const REVENUE: Text = Text::new("Revenue", "Выручка");
+const DISCOUNT: Text = Text::new("Discounts given", "Выдано скидок");
+const OF_SHELF: Text = Text::new("of shelf prices", "от обычных цен");
+const SEGMENTS: Text = Text::new("Segments", "Сегменты");
+const SEPARATION: Text = Text::new("separation", "разделимость");
+const REVENUE_BARS: Text = Text::new("Revenue by segment", "Выручка по сегментам");
+const REVENUE_HINT: Text =
+    Text::new("What members paid, returns taken off.", "Сколько заплатили гости, за вычетом возвратов.");
+const MARGIN_BARS: Text = Text::new("Margin after discount", "Маржа после скидок");
+const MARGIN_HINT: Text = Text::new(
+    "Share of revenue that is left after cost, over products whose cost is known.",
+    "Доля выручки за вычетом себестоимости, по товарам с известной себестоимостью.",
+);
+const BUBBLES: Text = Text::new("How lately and how often", "Как давно и как часто");
+const BUBBLES_HINT: Text = Text::new(
+    "A circle is a segment; its area is revenue. Top left come often and were here lately.",
+    "Круг: сегмент, площадь: выручка. Слева вверху приходят часто и были недавно.",
+);
+const RECENCY: Text = Text::new("Days since the last visit", "Дней с последнего визита");
+const FREQUENCY: Text = Text::new("Visits", "Визиты");
+const COMPOSITION: Text = Text::new("What they buy", "Что они покупают");
+const COMPOSITION_HINT: Text = Text::new(
+    "The strongest categories of each segment, by share of spend.",
+    "Главные категории каждого сегмента по доле трат.",
+);
+const OTHER: Text = Text::new("Other", "Другое");
+const NO_MODEL: Text = Text::new("No segments yet", "Сегментов пока нет");
+const NO_MODEL_HINT: Text = Text::new(
+    "Segments come from recorded purchases. When there are some, fit the first model with:",
+    "Сегменты строятся по покупкам. Когда покупки есть, постройте первую модель командой:",
+);
+const UNKNOWN: Text = Text::new("not known", "нет данных");
+const TABLE: Text = Text::new("In figures", "В цифрах");
+
+/// `/marketing/segments`
 #[component]
 pub fn SegmentsPage() -> impl IntoView {
-    view! { <main class="staff-page"><h1>"Segments"</h1></main> }
+    let shown = Resource::new_blocking(|| (), |()| segments());
+    view! {
+        <Suspense fallback=Waiting>
+            {move || Suspend::new(async move { opened(shown.await) })}
+        </Suspense>
+    }
+}
+
+fn opened(shown: Result<Answer<SegmentsShown>, Fault>) -> AnyView {
+    match shown {
+        Ok(Ok(shown)) => view! {
+            <OfficeFrame staff=Some(shown.staff)><Dashboard dashboard=shown.dashboard/></OfficeFrame>
+        }
+        .into_any(),
+        Ok(Err(refusal)) | Err(Fault(refusal)) => {
+            view! { <OfficeFrame staff=None><Refused refusal/></OfficeFrame> }.into_any()
+        }
+    }
+}
+
+#[component]
+fn Refused(refusal: Refusal) -> impl IntoView {
+    view! {
+        <div class="page">
+            <header class="page__head"><h1>{tr(TITLE)}</h1></header>
+            <Notice tone=Tone::Error>
+                <p>{words::of_refusal(&refusal, use_locale())}</p>
+                <p><a href="/staff">{tr(SIGN_IN)}</a></p>
+            </Notice>
+        </div>
+    }
+}
+
+#[component]
+fn Waiting() -> impl IntoView {
+    view! {
+        <OfficeFrame staff=None>
+            <div class="page" aria-busy="true">
+                <div class="skeleton skeleton--title"></div>
+                <div class="grid"><div class="skeleton skeleton--card"></div><div class="skeleton skeleton--card"></div></div>
+            </div>
+        </OfficeFrame>
+    }
+}
+
+#[component]
+fn Dashboard(dashboard: SegmentDashboard) -> impl IntoView {
+    let locale = use_locale();
+    let model = dashboard.model.clone();
+    let body = match (&model, dashboard.rows.is_empty()) {
+        (Some(_), false) => view! { <Fitted dashboard=dashboard.clone()/> }.into_any(),
+        _ => view! { <Unfitted/> }.into_any(),
+    };
+    view! {
+        <div class="page">
+            <header class="page__head">
+                <h1>{tr(TITLE)}</h1>
+                <p>{tr(LEAD)}</p>
+                {model.map(|model| view! { <p class="soft">{model_words(&model, locale)}</p> })}
+            </header>
+            <Headline dashboard/>
+            {body}
+        </div>
+    }
+}
+
+fn model_words(model: &ModelSummary, locale: Locale) -> String {
+    let fitted = date::moment(model.fitted_at, locale);
+    let samples = count(model.samples, locale);
+    let separation = format!("{} {}", tr(SEPARATION), decimal(model.silhouette, 2, locale));
+    match locale {
+        Locale::En => {
+            let people = locale.plural(model.samples, ["customer", "customers", "customers"]);
+            format!("Model {}, fitted {fitted} UTC from {samples} {people}, {separation}", model.version)
+        }
+        Locale::Ru => {
+            let people = locale.plural(model.samples, ["гостю", "гостям", "гостям"]);
+            format!("Модель {} от {fitted} UTC, по {samples} {people}, {separation}", model.version)
+        }
+    }
+}
+
+#[component]
+fn Headline(dashboard: SegmentDashboard) -> impl IntoView {
+    let locale = use_locale();
+    let money = |amount: domain::Amount| amount.display(dashboard.currency, locale);
+    let shelf = dashboard.revenue + dashboard.discount;
+    let rate = share_bp(dashboard.discount.minor(), shelf.minor());
+    let figure = |words: Text, value: String, beside: Option<String>| {
+        view! {
+            <div class="panel headline__figure">
+                <dt class="label">{tr(words)}</dt>
+                <dd class="figure-number">{value}</dd>
+                {beside.map(|beside| view! { <dd class="soft">{beside}</dd> })}
+            </div>
+        }
+    };
+    let segments = u64::try_from(dashboard.rows.len()).unwrap_or(u64::MAX);
+    view! {
+        <dl class="headline">
+            {figure(CUSTOMERS, count(dashboard.customers, locale), None)}
+            {figure(REVENUE, money(dashboard.revenue), None)}
+            {figure(DISCOUNT, money(dashboard.discount), Some(format!("{} {}", signed_percent(rate, locale), tr(OF_SHELF))))}
+            {figure(SEGMENTS, count(segments, locale), None)}
+        </dl>
+    }
+}
+
+#[component]
+fn Unfitted() -> impl IntoView {
+    view! {
+        <section class="panel empty">
+            <h2>{tr(NO_MODEL)}</h2>
+            <p>{tr(NO_MODEL_HINT)}</p>
+            <pre class="command"><code>"kava work --once segment"</code></pre>
+        </section>
+    }
+}
+
+#[component]
+fn Fitted(dashboard: SegmentDashboard) -> impl IntoView {
+    let locale = use_locale();
+    let currency = dashboard.currency;
+    let rows = &dashboard.rows;
+    let name = |index: usize| format!("{}. {}", index + 1, rows[index].name.words(locale));
+    let revenue: Vec<Bar> = rows
+        .iter()
+        .enumerate()
+        .map(|(index, row)| Bar {
+            label: name(index),
+            value: row.revenue.minor() as f64,
+            text: format!(
+                "{} \u{b7} {}",
+                row.revenue.display(currency, locale),
+                signed_percent(share_bp(row.revenue.minor(), dashboard.revenue.minor()), locale)
+            ),
+        })
+        .collect();
+    let margin: Vec<Bar> = rows
+        .iter()
+        .enumerate()
+        .map(|(index, row)| Bar {
+            label: name(index),
+            value: row.margin_after_discount_bp.unwrap_or(0) as f64,
+            text: row.margin_after_discount_bp.map_or_else(|| tr(UNKNOWN).to_owned(), |bp| signed_percent(bp, locale)),
+        })
+        .collect();
+    // Newcomers have bought nothing yet: they have no place between the axes.
+    let bubbles: Vec<Bubble> = rows
+        .iter()
+        .map(|row| Bubble {
+            label: row.name.words(locale),
+            x: row.recency_days,
+            y: row.frequency,
+            size: row.revenue.minor() as f64,
+            text: row.revenue.display(currency, locale),
+        })
+        .collect();
+    let mut series = strongest_categories(rows, TONES - 1);
+    let rest = series.len();
+    let stacks: Vec<Stack> = rows
+        .iter()
+        .enumerate()
+        .map(|(index, row)| {
+            let part = |(category, rate): &(String, domain::Rate)| {
+                let at = series.iter().position(|known| known == category).unwrap_or(rest);
+                (at, f64::from(rate.bp()) / 10_000.0, signed_percent(i64::from(rate.bp()), locale))
+            };
+            let mut parts: Vec<_> = row.composition.iter().map(part).collect();
+            parts.sort_by_key(|(at, _, _)| *at);
+            Stack { label: name(index), parts }
+        })
+        .collect();
+    if stacks.iter().flat_map(|stack| &stack.parts).any(|(at, _, _)| *at == rest) {
+        series.push(tr(OTHER).to_owned());
+    }
+    view! {
+        <div class="charts">
+            <div class="panel"><BarChart title=tr(REVENUE_BARS) description=tr(REVENUE_HINT) bars=revenue/></div>
+            <div class="panel"><BarChart title=tr(MARGIN_BARS) description=tr(MARGIN_HINT) bars=margin/></div>
+            <div class="panel">
+                <BubbleChart title=tr(BUBBLES) description=tr(BUBBLES_HINT) x_title=tr(RECENCY) y_title=tr(FREQUENCY) bubbles/>
+            </div>
+            <div class="panel"><StackChart title=tr(COMPOSITION) description=tr(COMPOSITION_HINT) series stacks/></div>
+        </div>
+        <section class="stack" aria-labelledby="figures-title">
+            <h2 id="figures-title">{tr(TABLE)}</h2>
+            <div class="panel panel--flush"><SegmentTable dashboard/></div>
+        </section>
+    }
 }

@@ -1,0 +1,69 @@
+//! The frame around a staff screen: logo, where one may go, who works here.
+
+use contract::staff::StaffCard;
+use domain::Locale;
+use leptos::prelude::*;
+use leptos_router::components::A;
+use leptos_router::hooks::use_location;
+
+use super::api::StaffSignOut;
+use super::browser;
+use crate::i18n::{Text, tr, use_locale};
+use crate::ui::{Icon, Logo, icon};
+
+const SKIP: Text = Text::new("Skip to content", "К содержанию");
+const PLACES: Text = Text::new("Staff screens", "Экраны сотрудников");
+const CHECKOUT: Text = Text::new("Checkout", "Касса");
+const SEGMENTS: Text = Text::new("Segments", "Сегменты");
+const SIGN_OUT: Text = Text::new("Sign out", "Выйти");
+
+/// The frame of every screen behind `/staff`. Without `staff` (nobody is signed in) it shows the logo only.
+#[component]
+pub fn OfficeFrame(
+    #[prop(optional_no_strip)] staff: Option<StaffCard>,
+    /// Fills the window and scrolls inside, as a counter's screen must.
+    #[prop(optional)]
+    fixed: bool,
+    children: Children,
+) -> impl IntoView {
+    let action = ServerAction::<StaffSignOut>::new();
+    let sells = staff.as_ref().is_some_and(|staff| staff.role.may_sell());
+    let sees = staff.as_ref().is_some_and(|staff| staff.role.may_see_segments());
+    view! {
+        <div class=if fixed { "app office office--fixed" } else { "app office" }>
+            <a class="skip-link" href="#main" rel="external">{tr(SKIP)}</a>
+            <header class="app__bar">
+                <a class="app__brand" href="/staff"><Logo/>"Kava"</a>
+                <nav class="nav nav--staff" aria-label=tr(PLACES)>
+                    {sells.then(|| view! { <A href="/checkout">{tr(CHECKOUT)}</A> })}
+                    {sees.then(|| view! { <A href="/marketing/segments">{tr(SEGMENTS)}</A> })}
+                </nav>
+                <div class="app__end">
+                    {staff.map(|staff| view! {
+                        <p class="office__who"><strong>{staff.name}</strong><span>{staff.place}</span></p>
+                        <LanguageLink/>
+                        <ActionForm action=action on:submit=|_| browser::forget()>
+                            <button type="submit" class="icon-button" aria-label=tr(SIGN_OUT) title=tr(SIGN_OUT)>
+                                {icon(Icon::Leave)}
+                            </button>
+                        </ActionForm>
+                    })}
+                </div>
+            </header>
+            <main class="app__main" id="main">{children()}</main>
+        </div>
+    }
+}
+
+/// The other language, by its own name; the server comes back to this page.
+#[component]
+fn LanguageLink() -> impl IntoView {
+    let (other, tag, short) = match use_locale() {
+        Locale::En => ("Русский", "ru", "RU"),
+        Locale::Ru => ("English", "en", "EN"),
+    };
+    // The staff's own addresses need no escaping.
+    let here = use_location().pathname;
+    let href = move || format!("/preferences?locale={tag}&next={}", here.read());
+    view! { <a class="quiet-link" href=href rel="external" lang=tag hreflang=tag aria-label=other>{short}</a> }
+}
