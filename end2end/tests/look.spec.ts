@@ -1,0 +1,108 @@
+// Every page in both themes, both languages, at a phone's and a desk's width: readable by assistive technology, nothing
+// off the screen. With KAVA_E2E_PICTURES=folder it leaves a picture of each.
+import AxeBuilder from '@axe-core/playwright';
+import { type Page } from '@playwright/test';
+import { expect, test } from '../support/actors';
+
+const WIDTHS = [390, 1440];
+const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
+const pictures = process.env.KAVA_E2E_PICTURES;
+
+async function look(page: Page, path: string, name: string) {
+  await page.goto(path);
+  await expect(page.locator('html[data-hydrated]')).toBeAttached();
+  await expect(page.locator('[aria-busy=true]')).toHaveCount(0);
+  await expect(page.locator('h1')).toHaveCount(1);
+  for (const width of WIDTHS) {
+    await page.setViewportSize({ width, height: width < 600 ? 844 : 900 });
+    const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
+    expect.soft(wide, `${name} at ${width} px: pixels off the screen`).toBeLessThanOrEqual(0);
+    const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze();
+    const told = violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => `${node.target} ${node.failureSummary}`).join(' | ')}`);
+    expect.soft(told, `${name} at ${width} px`).toEqual([]);
+    if (pictures) await page.screenshot({ path: `${pictures}/${name}-${width}.png`, fullPage: true });
+  }
+}
+
+for (const locale of ['en', 'ru'] as const) {
+  for (const theme of ['light', 'dark'] as const) {
+    test.describe(`${locale}, ${theme}`, () => {
+      const suffix = `${locale}-${theme}`;
+      const prefer = async (page: Page) => {
+        await page.emulateMedia({ reducedMotion: 'reduce', colorScheme: theme });
+        await page.request.get(`/preferences?locale=${locale}&theme=${theme}&next=/manifest.en.webmanifest`);
+      };
+
+      test('pages for everybody', async ({ page, faults }) => {
+        faults.expect(/status of 404/);
+        await prefer(page);
+        for (const [path, name] of [
+          ['/', 'landing'],
+          ['/sign-in', 'sign-in'],
+          ['/sign-in?refused=phone-invalid', 'sign-in-refused'],
+          ['/menu', 'menu'],
+          ['/menu/bakery', 'menu-bakery'],
+          ['/staff', 'staff'],
+          ['/demo/messages', 'messages'],
+          ['/offline', 'offline'],
+          ['/nothing-here', 'not-found'],
+        ]) await look(page, path, `${name}-${suffix}`);
+      });
+
+      test("a customer's pages", async ({ customer, till }) => {
+        const { page } = customer;
+        await till.sell([{ sku: 'flat-white', quantity: 2 }, { sku: 'eclair', quantity: 1 }], { customer_code: await customer.cardNumber() });
+        await till.cancel(await till.sell([{ sku: 'cocoa', quantity: 1 }], { customer_code: await customer.cardNumber() }));
+        await page.request.post('/fn/v1/sign-in/request-code', { headers: { accept: 'text/html' }, form: { phone: '+447700900999', next: '/' } });
+        await prefer(page);
+        for (const [path, name] of [
+          ['/', 'home'],
+          ['/offers', 'offers'],
+          ['/menu/coffee', 'menu-coffee'],
+          ['/savings', 'savings'],
+          ['/profile', 'profile'],
+          ['/welcome', 'welcome'],
+          ['/sign-in/code', 'code'],
+          ['/sign-in/code?refused=code-wrong', 'code-refused'],
+        ]) await look(page, path, `${name}-${suffix}`);
+      });
+
+      test("staff's pages", async ({ cashier, marketer, customer }) => {
+        const code = await customer.cardNumber();
+        await prefer(marketer.page);
+        await look(marketer.page, '/marketing/segments', `segments-${suffix}`);
+        await look(marketer.page, '/staff', `staff-choice-${suffix}`);
+        await look(marketer.page, '/checkout', `checkout-forbidden-${suffix}`);
+
+        const { page } = cashier;
+        await prefer(page);
+        await look(page, '/checkout', `checkout-${suffix}`);
+        await page.locator('#code').fill(code);
+        await page.keyboard.press('Enter');
+        await expect(page.getByText('Vera', { exact: true })).toBeVisible();
+        await page.locator('button.goods').nth(3).click();
+        await page.locator('button.goods').nth(8).click();
+        await expect(page.locator('.totals__discount')).toBeVisible();
+        await page.locator('details.why > summary').first().click();
+        await seen(page, `checkout-basket-${suffix}`);
+        await page.locator('.till__foot .button--primary').click();
+        await expect(page.locator('#receipt')).toBeVisible();
+        await seen(page, `checkout-pay-${suffix}`);
+        await page.locator('#receipt').fill(`look-${suffix}-${Date.now()}`);
+        await page.locator('.till__payment [type=submit]').click();
+        await expect(page.locator('.till__sold')).toBeVisible();
+        await seen(page, `checkout-sold-${suffix}`);
+      });
+    });
+  }
+}
+
+/** Like `look`, of what the page shows now. */
+async function seen(page: Page, name: string) {
+  for (const width of [820, ...WIDTHS]) {
+    await page.setViewportSize({ width, height: width < 600 ? 844 : 900 });
+    const { violations } = await new AxeBuilder({ page }).withTags(TAGS).analyze();
+    expect.soft(violations.map(({ id, nodes }) => `${id}: ${nodes.map((node) => node.target).join(' | ')}`), `${name} at ${width} px`).toEqual([]);
+    if (pictures) await page.screenshot({ path: `${pictures}/${name}-${width}.png`, fullPage: true });
+  }
+}
