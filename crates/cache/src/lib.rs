@@ -2,10 +2,22 @@
 //!
 //! Promises: a value is gone after its time to live; `remove` is seen by the next `get` of this process; `hit` never lets
 //! more than `limit` calls of one key through in one window. What must not be lost is never only here.
+//!
+//! A shop with Redis uses [`Resilient`] around [`Redis`]: with Redis away, reads are misses, limits count in process, and
+//! nobody waits longer than [`Redis::PATIENCE`].
+
+mod counters;
+mod in_process;
+mod redis;
+mod resilient;
 
 use std::time::Duration;
 
 use async_trait::async_trait;
+
+pub use in_process::InProcess;
+pub use redis::Redis;
+pub use resilient::Resilient;
 
 /// What a cache can do. Object-safe; one behaviour suite runs on every implementation.
 #[async_trait]
@@ -34,3 +46,8 @@ pub enum Hit {
 #[derive(Debug, thiserror::Error)]
 #[error("the cache does not answer: {0}")]
 pub struct CacheError(pub String);
+
+/// Between a millisecond and a year, so that no span of time overflows on any backend.
+fn bounded(span: Duration) -> Duration {
+    span.clamp(Duration::from_millis(1), Duration::from_secs(365 * 24 * 60 * 60))
+}

@@ -1,7 +1,10 @@
 //! Cards: at most one of a kind and one active a customer, guarded by partial unique indexes.
 
 use chrono::{DateTime, Utc};
-use domain::{Amount, Card, CardId, CardReason, CardScope, CategoryId, CustomerId, Product, Rate, Sku};
+use domain::{
+    Amount, Card, CardId, CardReason, CardScope, CategoryId, Currency, CustomerId, Locale, MarginFloor, Product, Rate,
+    Sku,
+};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -78,7 +81,7 @@ pub struct FoundCard {
 }
 
 impl Store {
-    /// The cards that are not withdrawn, expired ones too, with the version they belong to: one snapshot.
+    /// The cards that are not withdrawn, expired ones too.
     ///
     /// # Errors
     /// What the database says.
@@ -207,93 +210,203 @@ async fn next_version(tx: &mut Tx, customer: CustomerId) -> Result<i64, StoreErr
     .await?)
 }
 
-/// What a customer bought of one category or product, or how often all customers did.
+/// How often something was bought.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Count<T> {
     pub of: T,
+    /// The category's title, in the language asked for.
+    pub title: String,
+    /// Receipts (sales that were not cancelled) that have it.
     pub times: u32,
 }
 
-/// On how many receipts (sales that were not cancelled) a customer took each category.
+/// What the issue of cards needs to know of the shop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    pub currency: Currency,
+    pub floor: MarginFloor,
+    pub catalogue_version: i64,
+}
+
+/// The cards that a customer had last, kind by kind, also long withdrawn ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LastIssue {
+    /// The newest issue of any kind; `None` when there was none.
+    pub at: Option<DateTime<Utc>>,
+    pub basket: Option<Rate>,
+    pub category: Option<Rate>,
+    pub product: Option<Rate>,
+}
+
+/// `None` before the shop was set up.
+///
+/// # Errors
+/// What the database says.
+pub async fn terms(tx: &mut Tx) -> Result<Option<Terms>, StoreError> {
+    let row: Option<(String, i32, i64)> =
+        sqlx::query_as("select currency, min_margin_bp, catalogue_version from shop").fetch_optional(&mut **tx).await?;
+    row.map(|(currency, floor, catalogue_version)| {
+        Ok(Terms { currency: crate::shop::currency(&currency)?, floor: crate::shop::floor(floor)?, catalogue_version })
+    })
+    .transpose()
+}
+
+/// # Errors
+/// What the database says.
+pub async fn last_issue(tx: &mut Tx, customer: CustomerId) -> Result<LastIssue, StoreError> {
+    let rows: Vec<(String, i32, DateTime<Utc>)> = sqlx::query_as(
+        "select distinct on (scope_kind) scope_kind, rate_bp, valid_from from cards where customer_id = $1 \
+         order by scope_kind, valid_from desc, id desc",
+    )
+    .bind(customer.0)
+    .fetch_all(&mut **tx)
+    .await?;
+    let mut last = LastIssue::default();
+    for (kind, rate, at) in rows {
+        let rate = Some(Rate(u32::try_from(rate).map_err(corrupt)?));
+        match kind.as_str() {
+            "basket" => last.basket = rate,
+            "category" => last.category = rate,
+            _ => last.product = rate,
+        }
+        last.at = last.at.max(Some(at));
+    }
+    Ok(last)
+}
+
+/// On how many receipts a customer took each category, the strongest first.
 ///
 /// # Errors
 /// What the database says.
 pub async fn categories_bought(
     tx: &mut Tx,
     customer: CustomerId,
+    locale: Locale,
     limit: u16,
 ) -> Result<Vec<Count<CategoryId>>, StoreError> {
-    let rows: Vec<(String, i64)> = sqlx::query_as(
-        "select p.category, count(distinct r.id) from receipts r \
+    let rows: Vec<(String, String, i64)> = sqlx::query_as(
+        "select c.id, case when $2 = 'ru' then c.title_ru else c.title_en end, count(distinct r.id) from receipts r \
          join receipt_lines l on l.receipt_id = r.id join products p on p.sku = l.sku \
-         where r.customer_id = $1 and r.kind = 'sale' and r.cancelled_at is null and l.quantity > 0 \
-         group by p.category order by count(distinct r.id) desc, p.category limit $2",
+         join categories c on c.id = p.category \
+         where r.customer_id = $1 and r.kind = 'sale' and r.cancelled_at is null and l.quantity > 0 and p.offerable \
+         group by c.id order by count(distinct r.id) desc, c.id limit $3",
     )
     .bind(customer.0)
+    .bind(locale.tag())
     .bind(i64::from(limit))
     .fetch_all(&mut **tx)
     .await?;
     Ok(rows
         .into_iter()
-        .map(|(of, times)| Count { of: CategoryId(of), times: times.try_into().unwrap_or(u32::MAX) })
+        .map(|(of, title, times)| Count { of: CategoryId(of), title, times: u32::try_from(times).unwrap_or(u32::MAX) })
         .collect())
 }
 
-/// On how many receipts a customer took each product that may be offered.
+/// On how many receipts a customer took each product that may be offered, the strongest first.
 ///
 /// # Errors
 /// What the database says.
-pub async fn products_bought(tx: &mut Tx, customer: CustomerId, limit: u16) -> Result<Vec<Count<Product>>, StoreError> {
+pub async fn products_bought(
+    tx: &mut Tx,
+    customer: CustomerId,
+    locale: Locale,
+    limit: u16,
+) -> Result<Vec<Count<Product>>, StoreError> {
     counted(
         sqlx::query_as(
-            "select p.sku, p.name, p.category, p.price, p.cost, p.offerable, count(distinct r.id) as times \
+            "select p.sku, case when $2 = 'ru' and p.name_ru <> '' then p.name_ru else p.name end as name, \
+             p.category, case when $2 = 'ru' then c.title_ru else c.title_en end as title, \
+             p.price, p.cost, p.offerable, count(distinct r.id) as times \
              from receipts r join receipt_lines l on l.receipt_id = r.id join products p on p.sku = l.sku \
+             join categories c on c.id = p.category \
              where r.customer_id = $1 and r.kind = 'sale' and r.cancelled_at is null and l.quantity > 0 \
              and p.offerable and p.cost is not null \
-             group by p.sku order by count(distinct r.id) desc, p.sku limit $2",
+             group by p.sku, c.id order by count(distinct r.id) desc, p.sku limit $3",
         )
         .bind(customer.0)
+        .bind(locale.tag())
         .bind(i64::from(limit))
         .fetch_all(&mut **tx)
         .await?,
     )
 }
 
-impl Store {
-    /// What most customers take, of the products that may be offered. Reads every line: for a job or a cached answer.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn popular_products(&self, limit: u16) -> Result<Vec<Count<Product>>, StoreError> {
-        counted(
-            sqlx::query_as(
-                "select p.sku, p.name, p.category, p.price, p.cost, p.offerable, coalesce(s.times, 0) as times \
-                 from products p left join (select l.sku, count(*) as times from receipt_lines l \
-                 join receipts r on r.id = l.receipt_id \
-                 where r.kind = 'sale' and r.cancelled_at is null and l.quantity > 0 group by l.sku) s using (sku) \
-                 where p.offerable and p.cost is not null order by times desc, p.position, p.sku limit $1",
-            )
-            .bind(i64::from(limit))
-            .fetch_all(self.pool())
-            .await?,
-        )
-    }
+/// Sales that popularity is counted over: the newest, so that the read has a bound.
+const POPULAR_AMONG: i64 = 5_000;
 
-    /// Every product that may be offered: category, shelf price and cost of one unit. One sequential read.
-    ///
-    /// # Errors
-    /// What the database says.
-    pub async fn offerable_prices(&self) -> Result<Vec<(CategoryId, Amount, Amount)>, StoreError> {
-        let rows: Vec<(String, i64, i64)> = sqlx::query_as(
-            "select category, price, cost from products where offerable and cost is not null order by sku",
+/// What guests take of the products that may be offered, over the newest sales. In a shop that has sold nothing, the
+/// first of the menu with `times` 0.
+///
+/// # Errors
+/// What the database says.
+pub async fn popular_products(tx: &mut Tx, locale: Locale, limit: u16) -> Result<Vec<Count<Product>>, StoreError> {
+    counted(
+        sqlx::query_as(
+            "with newest as (select id from receipts where kind = 'sale' and cancelled_at is null \
+               order by id desc limit $3), \
+             sold as (select l.sku, count(distinct l.receipt_id) as times from newest n \
+               join receipt_lines l on l.receipt_id = n.id where l.quantity > 0 group by l.sku) \
+             select p.sku, case when $1 = 'ru' and p.name_ru <> '' then p.name_ru else p.name end as name, \
+             p.category, case when $1 = 'ru' then c.title_ru else c.title_en end as title, \
+             p.price, p.cost, p.offerable, coalesce(s.times, 0) as times \
+             from products p join categories c on c.id = p.category left join sold s on s.sku = p.sku \
+             where p.offerable and p.cost is not null \
+             order by coalesce(s.times, 0) desc, c.position, p.position, p.sku limit $2",
         )
-        .fetch_all(self.pool())
-        .await?;
-        Ok(rows
-            .into_iter()
-            .map(|(category, price, cost)| (CategoryId(category), Amount(price), Amount(cost)))
-            .collect())
+        .bind(locale.tag())
+        .bind(i64::from(limit))
+        .bind(POPULAR_AMONG)
+        .fetch_all(&mut **tx)
+        .await?,
+    )
+}
+
+/// Category, shelf price and cost of every product that may be offered.
+///
+/// # Errors
+/// What the database says.
+pub async fn offerable_prices(tx: &mut Tx) -> Result<Vec<(CategoryId, Amount, Amount)>, StoreError> {
+    let rows: Vec<(String, i64, i64)> =
+        sqlx::query_as("select category, price, cost from products where offerable and cost is not null order by sku")
+            .fetch_all(&mut **tx)
+            .await?;
+    Ok(rows.into_iter().map(|(category, price, cost)| (CategoryId(category), Amount(price), Amount(cost))).collect())
+}
+
+/// What a card's subject is called in a language; `None` when it is no longer sold.
+///
+/// # Errors
+/// What the database says.
+pub async fn subject(tx: &mut Tx, scope: &CardScope, locale: Locale) -> Result<Option<String>, StoreError> {
+    let (statement, name) = match scope {
+        CardScope::Basket => return Ok(Some(String::new())),
+        CardScope::Category(category) => (
+            "select case when $2 = 'ru' then title_ru else title_en end from categories where id = $1",
+            category.0.as_str(),
+        ),
+        CardScope::Product(sku) => (
+            "select case when $2 = 'ru' and name_ru <> '' then name_ru else name end from products where sku = $1",
+            sku.as_str(),
+        ),
+    };
+    Ok(sqlx::query_scalar(statement).bind(name).bind(locale.tag()).fetch_optional(&mut **tx).await?)
+}
+
+/// Says cards in other words and moves the version; nothing else of them changes.
+///
+/// # Errors
+/// What the database says.
+pub async fn rename(tx: &mut Tx, customer: CustomerId, cards: &[Card]) -> Result<i64, StoreError> {
+    for card in cards {
+        sqlx::query("update cards set subject = $3, reasons = $4 where customer_id = $1 and id = $2")
+            .bind(customer.0)
+            .bind(card.id.0)
+            .bind(&card.subject)
+            .bind(Json(&card.reasons))
+            .execute(&mut **tx)
+            .await?;
     }
+    next_version(tx, customer).await
 }
 
 #[derive(sqlx::FromRow)]
@@ -301,6 +414,7 @@ struct CountedRow {
     sku: String,
     name: String,
     category: String,
+    title: String,
     price: i64,
     cost: Option<i64>,
     offerable: bool,
@@ -318,7 +432,7 @@ fn counted(rows: Vec<CountedRow>) -> Result<Vec<Count<Product>>, StoreError> {
                 cost: row.cost.map(Amount),
                 offerable: row.offerable,
             };
-            Ok(Count { of: product, times: u32::try_from(row.times).unwrap_or(u32::MAX) })
+            Ok(Count { of: product, title: row.title, times: u32::try_from(row.times).unwrap_or(u32::MAX) })
         })
         .collect()
 }

@@ -130,16 +130,10 @@ impl Store {
 
     /// # Errors
     /// What the database says.
-    pub async fn touch_customer_login(
-        &self,
-        token_hash: &[u8],
-        seen_at: DateTime<Utc>,
-        expires_at: DateTime<Utc>,
-    ) -> Result<(), StoreError> {
-        sqlx::query("update customer_logins set seen_at = $2, expires_at = $3 where token_hash = $1")
+    pub async fn touch_customer_login(&self, token_hash: &[u8], seen_at: DateTime<Utc>) -> Result<(), StoreError> {
+        sqlx::query("update customer_logins set seen_at = $2 where token_hash = $1")
             .bind(token_hash)
             .bind(seen_at)
-            .bind(expires_at)
             .execute(self.pool())
             .await?;
         Ok(())

@@ -124,20 +124,26 @@ impl Store {
             .collect()
     }
 
-    /// The customer's purchases, newest first; returns are negative.
+    /// The customer's purchases, newest first; returns are negative. `saved_only` leaves out those without a discount.
     ///
     /// # Errors
     /// What the database says.
-    pub async fn purchases_of(&self, customer: CustomerId, limit: u16) -> Result<Vec<CustomerPurchase>, StoreError> {
+    pub async fn purchases_of(
+        &self,
+        customer: CustomerId,
+        saved_only: bool,
+        limit: u16,
+    ) -> Result<Vec<CustomerPurchase>, StoreError> {
         let rows: Vec<PurchaseRow> = sqlx::query_as(
             "select r.at, coalesce(s.name, '') as store, r.number, r.total, r.discount, \
              r.cancelled_at is not null as cancelled, \
              (select coalesce(sum(abs(l.quantity)), 0)::bigint from receipt_lines l where l.receipt_id = r.id) as items \
              from receipts r left join stores s on s.id = r.store_id \
-             where r.customer_id = $1 order by r.at desc, r.id desc limit $2",
+             where r.customer_id = $1 and (not $3 or r.discount <> 0) order by r.at desc, r.id desc limit $2",
         )
         .bind(customer.0)
         .bind(i64::from(limit))
+        .bind(saved_only)
         .fetch_all(self.pool())
         .await?;
         Ok(rows
