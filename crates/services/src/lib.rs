@@ -31,6 +31,8 @@ pub struct Shop {
     pub(crate) entropy: Arc<dyn Entropy>,
     /// Till keys that were good a moment ago.
     pub(crate) keys: Arc<till::KeyRing>,
+    /// Segment models that were read: they never change.
+    pub(crate) models: Arc<segment::Models>,
 }
 
 impl Shop {
@@ -42,6 +44,6 @@ impl Shop {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { store, cache, sms, clock, entropy, keys: Arc::default() }
+        Self { store, cache, sms, clock, entropy, keys: Arc::default(), models: Arc::default() }
     }
 }

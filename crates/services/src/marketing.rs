@@ -1,0 +1,83 @@
+//! Marketing: the segments with what they bring, and what the discounts left of the margin.
+
+use async_trait::async_trait;
+use contract::marketing::{ModelSummary, SegmentDashboard, SegmentRow};
+use contract::staff::StaffCaller;
+use contract::{MarketingApi, Refusal};
+use domain::{Amount, Rate, SegmentModelId, SegmentName};
+use store::marketing::SegmentFigures;
+
+use crate::Shop;
+
+/// Categories that a row shows.
+const STRONGEST: usize = 3;
+
+#[async_trait]
+impl MarketingApi for Shop {
+    async fn segments(&self, caller: &StaffCaller) -> Result<SegmentDashboard, Refusal> {
+        if !caller.role.may_see_segments() {
+            return Err(Refusal::forbidden("The segments are for marketing."));
+        }
+        let settings = self.settings().await?;
+        let model = self.model_in_use().await.map_err(|e| self.failed(&e))?;
+        let id = model.as_ref().map(|(stored, _)| SegmentModelId(stored.id));
+        let figures = self.store.segment_figures(id, self.clock.now()).await.map_err(|e| self.failed(&e))?;
+        let rows: Vec<SegmentRow> = figures
+            .iter()
+            .map(|figures| {
+                let index = u16::try_from(figures.segment).unwrap_or(0);
+                row(model.as_ref().map_or(SegmentName::Newcomers, |(_, model)| model.name(index)), figures)
+            })
+            .collect();
+        Ok(SegmentDashboard {
+            currency: settings.currency,
+            model: model.map(|(stored, model)| ModelSummary {
+                version: u32::try_from(stored.version).unwrap_or(0),
+                fitted_at: stored.fitted_at,
+                samples: model.report().samples,
+                silhouette: model.report().silhouette,
+            }),
+            customers: rows.iter().map(|row| row.size).sum(),
+            revenue: rows.iter().map(|row| row.revenue).sum(),
+            discount: figures.iter().map(|f| Amount(f.discount)).sum(),
+            rows,
+        })
+    }
+}
+
+fn row(name: SegmentName, figures: &SegmentFigures) -> SegmentRow {
+    let mut strongest: Vec<(&String, i64)> = figures.composition.iter().map(|(title, spend)| (title, *spend)).collect();
+    strongest.retain(|(_, spend)| *spend > 0);
+    strongest.sort_by(|a, b| b.1.cmp(&a.1).then(a.0.cmp(b.0)));
+    let spend: i64 = strongest.iter().map(|s| s.1).fold(0, i64::saturating_add);
+    let money = |median: f64| Amount(median.round() as i64);
+    SegmentRow {
+        name,
+        size: figures.size.unsigned_abs(),
+        recency_days: figures.recency_days,
+        frequency: figures.frequency,
+        monetary: money(figures.monetary),
+        average_basket: money(figures.average_basket),
+        revenue: Amount(figures.revenue),
+        average_discount: share(figures.discount, figures.revenue.saturating_add(figures.discount)),
+        margin_after_discount_bp: margin(figures.costed_revenue, figures.cost),
+        composition: strongest.into_iter().take(STRONGEST).map(|(t, s)| (t.clone(), share(s, spend))).collect(),
+    }
+}
+
+/// `part` of `whole`, rounded half up; zero where there is no whole.
+fn share(part: i64, whole: i64) -> Rate {
+    if part <= 0 || whole <= 0 {
+        return Rate::ZERO;
+    }
+    let bp = (i128::from(part) * 20_000 + i128::from(whole)) / (2 * i128::from(whole));
+    Rate(u32::try_from(bp).unwrap_or(u32::MAX))
+}
+
+fn margin(revenue: i64, cost: Option<i64>) -> Option<i64> {
+    let cost = cost.filter(|_| revenue > 0)?;
+    i64::try_from(i128::from(revenue.saturating_sub(cost)) * 10_000 / i128::from(revenue)).ok()
+}
+
+#[cfg(test)]
+mod tests;
