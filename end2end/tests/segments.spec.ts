@@ -1,7 +1,7 @@
 // What marketing sees: the same sums in every figure, for nobody else's eyes.
 import { type Locator } from '@playwright/test';
 import { expect, open, test } from '../support/actors';
-import { pence } from '../support/shop';
+import { pence, pounds } from '../support/shop';
 
 /** The cells of a column, by its head. */
 async function column(table: Locator, head: RegExp): Promise<string[]> {
@@ -9,7 +9,13 @@ async function column(table: Locator, head: RegExp): Promise<string[]> {
   const at = heads.findIndex((text) => head.test(text));
   expect(at, `a column ${head} among ${heads}`).toBeGreaterThanOrEqual(0);
   const rows = await table.locator('tbody').getByRole('row').all();
-  return Promise.all(rows.map(async (row) => (await row.locator('th, td').nth(at).innerText()).trim()));
+  // The figure itself, without the share that stands below it and the number before the name.
+  const figure = (cell: Element) => {
+    const copy = cell.cloneNode(true) as Element;
+    copy.querySelectorAll('small, .segments__number').forEach((part) => part.remove());
+    return copy.textContent!.trim();
+  };
+  return Promise.all(rows.map((row) => row.locator('th, td').nth(at).evaluate(figure)));
 }
 
 const sum = (numbers: number[]) => numbers.reduce((a, b) => a + b, 0);
@@ -27,18 +33,25 @@ test('table, headline and charts tell one story', async ({ marketer: { page } })
   const revenues = (await column(table, /revenue/i)).map(pence);
   expect(sum(sizes)).toBeGreaterThan(100);
 
-  const headline = async (label: RegExp) => page.locator('.headline, .figures, dl').first().locator('> *').filter({ hasText: label }).first().innerText();
-  expect(whole((await headline(/customers/i)).replace(/[^\d,]*/g, ''))).toBe(sum(sizes));
-  expect(pence((await headline(/revenue/i)).match(/[\u2212-]?£[\d,.]+/)![0])).toBe(sum(revenues));
+  const headline = (term: string) =>
+    page.locator('.headline > div').filter({ has: page.getByText(term, { exact: true }) }).getByRole('definition').first().innerText();
+  expect(whole(await headline('Customers'))).toBe(sum(sizes));
+  expect(pence(await headline('Revenue'))).toBe(sum(revenues));
+  expect(whole(await headline('Segments'))).toBe(names.length);
 
   const charts = page.getByRole('figure');
-  expect(await charts.count()).toBeGreaterThanOrEqual(2);
+  expect(await charts.count()).toBeGreaterThanOrEqual(3);
   for (const chart of await charts.all()) {
+    await expect(chart.getByRole('heading')).not.toBeEmpty();
     await expect(chart.locator('svg').first()).toBeVisible();
-    await expect(chart.locator('svg > title').first()).not.toBeEmpty();
+    for (const name of names) await expect(chart).toContainText(name);
   }
-  // Every segment with customers stands in the chart of revenue by its name.
-  for (const name of names) await expect(charts.filter({ hasText: name }).first()).toBeVisible();
+  const bars = charts.filter({ has: page.getByRole('heading', { name: 'Revenue by segment' }) });
+  for (const revenue of revenues) await expect(bars).toContainText(pounds(revenue));
+  const plot = charts.filter({ has: page.getByRole('heading', { name: 'How lately and how often' }) });
+  await expect(plot.getByRole('img', { name: 'How lately and how often' })).toBeVisible();
+  // Margins and discounts are rates of what they say they are.
+  for (const rate of await column(table, /discount$/i)) expect(rate).toMatch(/^([\u2212]?\d+(\.\d+)?\s?%|not known)/);
 });
 
 test('the table can be sorted by a press on its head, and the address keeps it', async ({ marketer: { page } }) => {
