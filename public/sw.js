@@ -9,23 +9,21 @@ const BUILD = "__BUILD__"; const PRECACHE = __PRECACHE__;
 "use strict";
 
 const CACHE = `kava-${BUILD}`;
-const PICTURES = "kava-pictures-1";
 const PATIENCE_MS = 3000;
 const OFFLINE = "/offline";
 
 self.addEventListener("install", (event) => {
-  // All or nothing: a build that cannot be kept whole is not installed. `reload` passes the browser's own cache by.
-  event.waitUntil(
-    caches.open(CACHE).then((cache) => cache.addAll(PRECACHE.map((url) => new Request(url, { cache: "reload" })))),
-  );
+  // All or nothing: a build that cannot be kept whole is not installed. `reload` passes the browser's own cache by, which
+  // only hashed names may use.
+  const requests = PRECACHE.map((url) => new Request(url, { cache: url.startsWith("/pkg/") ? "default" : "reload" }));
+  event.waitUntil(caches.open(CACHE).then((cache) => cache.addAll(requests)));
 });
 
 self.addEventListener("activate", (event) => {
   event.waitUntil(
     (async () => {
-      const keep = new Set([CACHE, PICTURES]);
-      const names = await caches.keys();
-      await Promise.all(names.filter((name) => name.startsWith("kava-") && !keep.has(name)).map((name) => caches.delete(name)));
+      const old = (await caches.keys()).filter((name) => name.startsWith("kava-") && name !== CACHE);
+      await Promise.all(old.map((name) => caches.delete(name)));
       if (self.registration.navigationPreload) await self.registration.navigationPreload.enable();
     })(),
   );
@@ -47,8 +45,6 @@ self.addEventListener("fetch", (event) => {
     event.respondWith(page(event));
   } else if (PRECACHE.includes(url.pathname) && url.pathname !== OFFLINE) {
     event.respondWith(kept(request, url.pathname));
-  } else if (url.pathname.startsWith("/pictures/")) {
-    event.respondWith(picture(request));
   }
 });
 
@@ -61,7 +57,7 @@ async function page(event) {
   } catch {
     // No network: the offline page follows.
   }
-  const offline = await caches.match(OFFLINE, { cacheName: CACHE });
+  const offline = await caches.match(OFFLINE, { cacheName: CACHE, ignoreVary: true });
   // Too slow, and nothing kept: then waiting is all that is left.
   fresh.catch(() => {});
   return offline || fresh;
@@ -69,19 +65,7 @@ async function page(event) {
 
 async function kept(request, path) {
   const cache = await caches.open(CACHE);
-  return (await cache.match(path)) || fetch(request);
-}
-
-async function picture(request) {
-  const cache = await caches.open(PICTURES);
-  const known = await cache.match(request);
-  const fresh = fetch(request).then((answer) => {
-    if (answer.ok) cache.put(request, answer.clone());
-    return answer;
-  });
-  if (!known) return fresh;
-  fresh.catch(() => {});
-  return known;
+  return (await cache.match(path, { ignoreVary: true })) || fetch(request);
 }
 
 async function refreshOffline() {

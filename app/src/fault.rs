@@ -55,6 +55,10 @@ impl FromServerFnError for Fault {
 #[must_use]
 pub fn words(refusal: &Refusal, locale: Locale) -> String {
     match (refusal.key.as_str(), refusal.retry_after) {
+        ("code-wrong", _) => {
+            let text = key_words("code-wrong", locale);
+            tries_left(refusal).map_or_else(|| text.to_owned(), |left| format!("{text} {}", left_words(left, locale)))
+        }
         ("too-many-requests", Some(seconds)) => wait_words(seconds, locale),
         (key, _) => key_text(key).map_or_else(|| refusal.detail.clone(), |text| text.of(locale).to_owned()),
     }
@@ -70,6 +74,18 @@ const INTERNAL: Text = Text::new(
     "Something went wrong on our side. Nothing was changed; try again.",
     "У нас что-то сломалось. Ничего не изменилось, попробуйте ещё раз.",
 );
+
+/// How many more tries a code has, where the refusal says so.
+fn tries_left(refusal: &Refusal) -> Option<u32> {
+    refusal.faults.iter().find(|fault| fault.key == "tries-left")?.detail.parse().ok()
+}
+
+fn left_words(left: u32, locale: Locale) -> String {
+    match locale {
+        Locale::En => format!("{left} {} left.", locale.plural(u64::from(left), ["try", "tries", "tries"])),
+        Locale::Ru => format!("Осталось попыток: {left}."),
+    }
+}
 
 fn wait_words(seconds: u32, locale: Locale) -> String {
     let (count, forms) = match (seconds < 100, locale) {
@@ -148,6 +164,14 @@ mod tests {
             "Слишком много попыток. Попробуйте снова через 2 секунды."
         );
         assert_eq!(words(&Refusal::too_many(600), Locale::En), "Too many tries. You can try again in 10 minutes.");
+    }
+
+    #[test]
+    fn a_wrong_code_says_how_many_tries_are_left() {
+        let wrong = |left: &str| Refusal::unacceptable("code-wrong", "…").at("/code", "tries-left", left);
+        assert!(words(&wrong("2"), Locale::En).ends_with("2 tries left."));
+        assert!(words(&wrong("1"), Locale::Ru).ends_with("Осталось попыток: 1."));
+        assert_eq!(words(&wrong("x"), Locale::En), key_words("code-wrong", Locale::En));
     }
 
     #[test]

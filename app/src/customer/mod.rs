@@ -1,16 +1,16 @@
 //! The customer's screens, one folder each: `api.rs` asks the shop, `state.rs` is pure, `view.rs` shows.
 
-mod frame;
-mod home;
-mod menu;
+pub mod frame;
+pub mod home;
+pub mod menu;
 mod not_found;
-mod offers;
-mod offline;
-mod profile;
+pub mod offers;
+pub mod offline;
+pub mod profile;
 #[cfg(feature = "ssr")]
 mod reply;
-mod savings;
-mod sign_in;
+pub mod savings;
+pub mod sign_in;
 
 pub use home::HomePage;
 pub use menu::MenuPage;
