@@ -3,14 +3,18 @@
 //! A refusal that a busy counter meets every day (an unknown code, a receipt number used twice) is an *answer* here, not a
 //! fault: it travels as data with status 200, so that only what is really broken is an error in the browser's console.
 
-use contract::Refusal;
 use contract::staff::StaffCard;
 use contract::till::{Identified, ProductPage, Session, SessionRequest};
-use domain::{Amount, Role};
+use domain::Amount;
 use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Answer, Fault};
+
+#[cfg(feature = "ssr")]
+use contract::Refusal;
+#[cfg(feature = "ssr")]
+use domain::Role;
 
 /// What the screen begins with.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

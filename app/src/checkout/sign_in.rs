@@ -6,7 +6,10 @@ use leptos::prelude::*;
 use leptos_router::hooks::use_query_map;
 
 use super::api::{StaffSignIn, StaffSignOut, staff_me};
+use super::browser;
+use super::frame::OfficeFrame;
 use crate::i18n::{Text, tr};
+use crate::ui::{FaultNotice, Icon, Notice, SubmitButton, TextField, Tone, icon};
 
 const TITLE: Text = Text::new("Staff sign-in", "Вход для сотрудников");
 const LEAD: Text =
@@ -36,16 +39,18 @@ const TOO_MANY: Text = Text::new(
 pub fn StaffSignInPage() -> impl IntoView {
     let me = Resource::new_blocking(|| (), |()| staff_me());
     view! {
-        <main class="staff-door">
-            <Suspense fallback=|| view! { <div class="staff-card" aria-busy="true"></div> }>
-                {move || Suspend::new(async move {
-                    match me.await {
-                        Ok(Some(staff)) => view! { <Choice staff /> }.into_any(),
-                        Ok(None) | Err(_) => view! { <SignInForm /> }.into_any(),
-                    }
-                })}
-            </Suspense>
-        </main>
+        <OfficeFrame staff=None>
+            <div class="door">
+                <Suspense fallback=|| view! { <div class="panel skeleton skeleton--card" aria-busy="true"></div> }>
+                    {move || Suspend::new(async move {
+                        match me.await {
+                            Ok(Some(staff)) => view! { <Choice staff/> }.into_any(),
+                            Ok(None) | Err(_) => view! { <SignInForm/> }.into_any(),
+                        }
+                    })}
+                </Suspense>
+            </div>
+        </OfficeFrame>
     }
 }
 
@@ -53,37 +58,22 @@ pub fn StaffSignInPage() -> impl IntoView {
 fn SignInForm() -> impl IntoView {
     let query = use_query_map();
     let action = ServerAction::<StaffSignIn>::new();
-    let pending = action.pending();
+    // The answer of the action is where it led; only a fault on our side stays here.
+    let fault = move || action.value().get().and_then(Result::err);
     let refused = move || match query.read().get_str("refused") {
         Some("sign-in-failed") => Some(tr(WRONG)),
         Some("too-many-requests") => Some(tr(TOO_MANY)),
         _ => None,
     };
     view! {
-        <section class="staff-card" aria-labelledby="staff-title">
-            <h1 id="staff-title">{tr(TITLE)}</h1>
-            <p class="staff-lead">{tr(LEAD)}</p>
-            {move || refused().map(|words| view! { <p class="staff-alert" role="alert">{words}</p> })}
-            <ActionForm action=action attr:class="staff-form">
-                <label class="staff-field">
-                    <span>{tr(LOGIN)}</span>
-                    <input
-                        name="login"
-                        type="text"
-                        autocomplete="username"
-                        autocapitalize="none"
-                        spellcheck="false"
-                        required
-                        maxlength="200"
-                    />
-                </label>
-                <label class="staff-field">
-                    <span>{tr(PASSWORD)}</span>
-                    <input name="password" type="password" autocomplete="current-password" required maxlength="1000" />
-                </label>
-                <button class="staff-button" type="submit" disabled=move || pending.get()>
-                    {tr(SIGN_IN)}
-                </button>
+        <section class="panel stack" aria-labelledby="staff-title">
+            <header class="page__head"><h1 id="staff-title">{tr(TITLE)}</h1><p>{tr(LEAD)}</p></header>
+            {move || refused().map(|words| view! { <Notice tone=Tone::Error><p>{words}</p></Notice> })}
+            {move || fault().map(|fault| view! { <FaultNotice fault/> })}
+            <ActionForm action=action attr:class="stack">
+                <TextField label=tr(LOGIN) name="login" autocomplete="username" required=true maxlength=200/>
+                <TextField label=tr(PASSWORD) name="password" kind="password" autocomplete="current-password" required=true maxlength=1000/>
+                <SubmitButton label=tr(SIGN_IN) look="button--primary button--wide" pending=Signal::from(action.pending())/>
             </ActionForm>
         </section>
     }
@@ -95,17 +85,20 @@ fn Choice(staff: StaffCard) -> impl IntoView {
     let sells = staff.role.may_sell();
     let sees = staff.role.may_see_segments();
     let admin = staff.role == Role::Admin;
+    let place = (!staff.place.is_empty()).then(|| format!(" \u{b7} {}", staff.place));
     view! {
-        <section class="staff-card" aria-labelledby="staff-title">
-            <h1 id="staff-title">{tr(WHERE_TO)}</h1>
-            <p class="staff-lead">{tr(HELLO)}" "<strong>{staff.name}</strong>{(!staff.place.is_empty()).then(|| format!(" \u{b7} {}", staff.place))}</p>
-            <nav class="staff-choices">
-                {sells.then(|| choice("/checkout", tr(CHECKOUT), tr(CHECKOUT_HINT)))}
-                {sees.then(|| choice("/marketing/segments", tr(SEGMENTS), tr(SEGMENTS_HINT)))}
-                {admin.then(|| choice("/demo/messages", tr(MESSAGES), tr(MESSAGES_HINT)))}
+        <section class="panel stack" aria-labelledby="staff-title">
+            <header class="page__head">
+                <h1 id="staff-title">{tr(WHERE_TO)}</h1>
+                <p>{tr(HELLO)}" "<strong>{staff.name}</strong>{place}</p>
+            </header>
+            <nav class="choices" aria-labelledby="staff-title">
+                {sells.then(|| choice("/checkout", Icon::Code, tr(CHECKOUT), tr(CHECKOUT_HINT)))}
+                {sees.then(|| choice("/marketing/segments", Icon::Group, tr(SEGMENTS), tr(SEGMENTS_HINT)))}
+                {admin.then(|| choice("/demo/messages", Icon::Info, tr(MESSAGES), tr(MESSAGES_HINT)))}
             </nav>
-            <ActionForm action=action>
-                <button class="staff-button staff-button-quiet" type="submit">{tr(SIGN_OUT)}</button>
+            <ActionForm action=action on:submit=|_| browser::forget()>
+                <SubmitButton label=tr(SIGN_OUT) look="button--quiet" pending=Signal::from(action.pending())/>
             </ActionForm>
         </section>
     }
@@ -114,11 +107,12 @@ fn Choice(staff: StaffCard) -> impl IntoView {
 const MESSAGES: Text = Text::new("Messages", "Сообщения");
 const MESSAGES_HINT: Text = Text::new("What the demo would have sent", "Что отправила бы демоверсия");
 
-fn choice(href: &'static str, title: &'static str, hint: &'static str) -> impl IntoView {
+fn choice(href: &'static str, shape: Icon, title: &'static str, hint: &'static str) -> impl IntoView {
     view! {
-        <a class="staff-choice" href=href>
-            <strong>{title}</strong>
-            <span>{hint}</span>
+        <a class="choice" href=href>
+            {icon(shape)}
+            <span><strong>{title}</strong><small>{hint}</small></span>
+            {icon(Icon::Forward)}
         </a>
     }
 }

@@ -67,7 +67,7 @@ impl Axis {
         let mut ticks: Vec<u32> = Vec::new();
         for tick in ROUND {
             let place = self.place(f64::from(tick));
-            let apart = ticks.last().is_none_or(|&last| place - self.place(f64::from(last)) >= 0.11);
+            let apart = ticks.last().is_none_or(|&last| place - self.place(f64::from(last)) >= 0.1);
             if f64::from(tick) <= self.max && apart {
                 ticks.push(tick);
             }
@@ -83,7 +83,7 @@ pub fn bar_geometry(values: &[f64]) -> Vec<(f64, f64)> {
     let top = values.iter().copied().map(clean).fold(0.0, f64::max);
     let bottom = values.iter().copied().map(clean).fold(0.0, f64::min);
     let span = top - bottom;
-    let percent = |value: f64| if span > 0.0 { 100.0 * value / span } else { 0.0 };
+    let percent = |value: f64| if span > 0.0 { 100.0 * (value / span) } else { 0.0 };
     let bar = |value: f64| (percent(clean(value).min(0.0) - bottom), percent(clean(value).abs()));
     values.iter().copied().map(bar).collect()
 }

@@ -344,7 +344,8 @@ proptest! {
             let quotes = orders.iter().filter(|order| matches!(order, Order::Quote { .. })).count();
             prop_assert!(quotes <= 1);
             if quotes == 1 {
-                prop_assert!(before.under_way.is_none() || matches!(event, Event::Quoted { .. } | Event::Added { .. } ));
+                let free = before.under_way.is_none() || matches!(event, Event::Quoted { .. });
+                prop_assert!(free, "{event:?} sent a second quote");
             }
             if after.lines.len() < before.lines.len() {
                 let allowed = matches!(event, Event::QuantitySet { quantity: 0, .. } | Event::NextCustomer | Event::CancelAsked | Event::Cancelled { .. })
