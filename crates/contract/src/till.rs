@@ -199,10 +199,19 @@ pub struct Session {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub closed_at: Option<DateTime<Utc>>,
     /// Present (or null) in the answer to `close`.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "null_is_said")]
     pub segment_changed: Option<Option<SegmentChange>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub savings: Option<Savings>,
+}
+
+/// A null that was written is read as one, and not as absent: what is stored and read again is the same.
+fn null_is_said<'de, D, T>(reader: D) -> Result<Option<Option<T>>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    Option::deserialize(reader).map(Some)
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -3,7 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const CASES: u32 = 8_000;
+const CASES: u32 = 4_000;
 
 fn card_id() -> CardId {
     "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap()

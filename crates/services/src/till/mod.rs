@@ -190,14 +190,8 @@ fn session_not_open(what: &str) -> Refusal {
     Refusal::conflict("session-not-open", format!("This session is {what}: begin a new one."))
 }
 
-/// A session as it was stored, with the null that its JSON had.
 fn stored_session(answer: Value) -> Result<Session, StoreError> {
-    let nothing_changed = answer.get("segment_changed").is_some_and(Value::is_null);
-    let mut session: Session = serde_json::from_value(answer).map_err(|why| corrupt("session", &why))?;
-    if nothing_changed {
-        session.segment_changed = Some(None);
-    }
-    Ok(session)
+    serde_json::from_value(answer).map_err(|why| corrupt("session", &why))
 }
 
 fn corrupt(what: &'static str, why: &serde_json::Error) -> StoreError {

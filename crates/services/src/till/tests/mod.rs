@@ -1,0 +1,9 @@
+mod cancel;
+mod close;
+mod identify;
+mod keys;
+mod quote;
+mod races;
+mod relay;
+mod scene;
+mod statements;

@@ -1,0 +1,263 @@
+//! Races are forced: by a barrier, or by a held lock behind which the calls queue in a known order.
+
+use std::sync::Arc;
+
+use contract::till::{QuoteMode, Session};
+use contract::{Kind, TillApi};
+use domain::{Amount, SessionState};
+use sqlx::{Postgres, Transaction};
+use tokio::sync::Barrier;
+
+use super::scene::{Scene, basket, once, paid};
+
+const AT_ONCE: usize = 20;
+
+/// Runs `story` in many tasks that all start together.
+async fn together<T: Send + 'static, F>(times: usize, story: impl Fn(usize) -> F) -> Vec<T>
+where
+    F: Future<Output = T> + Send + 'static,
+{
+    let barrier = Arc::new(Barrier::new(times));
+    let tasks: Vec<_> = (0..times)
+        .map(|place| {
+            let (barrier, story) = (barrier.clone(), story(place));
+            tokio::spawn(async move {
+                barrier.wait().await;
+                story.await
+            })
+        })
+        .collect();
+    let mut told = Vec::with_capacity(times);
+    for task in tasks {
+        told.push(task.await.unwrap());
+    }
+    told
+}
+
+async fn held(scene: &Scene, session: &Session) -> Transaction<'static, Postgres> {
+    let mut tx = scene.pool.begin().await.unwrap();
+    sqlx::query("select 1 from sessions where id = $1 for update")
+        .bind(session.session_id.0)
+        .execute(&mut *tx)
+        .await
+        .unwrap();
+    tx
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn the_same_key_twenty_times_at_once_counts_once() {
+    let scene = Scene::set().await;
+    let guest = scene.guest().await;
+    let session = scene.quoted(&guest, &[("espresso", 2)]).await;
+    let told = together(AT_ONCE, |_| {
+        let (shop, till, session) = (scene.shop.clone(), scene.till.clone(), session.clone());
+        async move { shop.close(&till, session.session_id, &once("k"), paid("R-1", session.total)).await.unwrap() }
+    })
+    .await;
+    assert_eq!(told.iter().filter(|answer| !answer.replayed).count(), 1);
+    assert!(told.iter().all(|answer| answer.body == told[0].body));
+    assert_eq!(scene.savings(&guest).await, 50);
+    assert_eq!(scene.count("select count(*) from receipts").await, 1);
+    assert_eq!(scene.count("select count(*) from outbox where topic = 'kava.purchases.v1'").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_session_closed_by_twenty_keys_and_receipts_is_one_purchase() {
+    let scene = Scene::set().await;
+    let guest = scene.guest().await;
+    let session = scene.quoted(&guest, &[("espresso", 2)]).await;
+    let told = together(AT_ONCE, |place| {
+        let (shop, till, session) = (scene.shop.clone(), scene.till.clone(), session.clone());
+        async move {
+            let (key, receipt) = (once(&format!("k{place}")), paid(&format!("R-{place}"), session.total));
+            shop.close(&till, session.session_id, &key, receipt).await
+        }
+    })
+    .await;
+    assert_eq!(told.iter().filter(|answer| answer.is_ok()).count(), 1);
+    assert!(told.iter().filter_map(|answer| answer.as_ref().err()).all(|refusal| refusal.is("session-not-open")));
+    assert_eq!(scene.savings(&guest).await, 50);
+    assert_eq!(scene.count("select count(*) from receipts").await, 1);
+    // Nothing but the one success left a key.
+    assert_eq!(scene.count("select count(*) from idempotency_keys").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn twenty_sessions_with_one_receipt_number_are_one_purchase() {
+    let scene = Scene::set().await;
+    let guest = scene.guest().await;
+    let mut sessions = Vec::new();
+    for _ in 0..AT_ONCE {
+        sessions.push(scene.quoted(&guest, &[("espresso", 1)]).await);
+    }
+    let told =
+        together(AT_ONCE, |place| {
+            let (shop, till, session) = (scene.shop.clone(), scene.till.clone(), sessions[place].clone());
+            async move {
+                shop.close(&till, session.session_id, &once(&format!("k{place}")), paid("R-1", session.total)).await
+            }
+        })
+        .await;
+    assert_eq!(told.iter().filter(|answer| answer.is_ok()).count(), 1);
+    assert!(told.iter().filter_map(|answer| answer.as_ref().err()).all(|refusal| refusal.is("receipt-already-used")));
+    assert_eq!(scene.savings(&guest).await, 25);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn purchases_of_one_customer_at_once_all_count() {
+    let scene = Scene::set().await;
+    let guest = scene.guest().await;
+    let mut sessions = Vec::new();
+    for _ in 0..AT_ONCE {
+        sessions.push(scene.quoted(&guest, &[("espresso", 1)]).await);
+    }
+    let told = together(AT_ONCE, |place| {
+        let (shop, till, session) = (scene.shop.clone(), scene.till.clone(), sessions[place].clone());
+        async move {
+            let (key, receipt) = (once(&format!("k{place}")), paid(&format!("R-{place}"), session.total));
+            shop.close(&till, session.session_id, &key, receipt).await.unwrap().value.savings.unwrap().amount
+        }
+    })
+    .await;
+    // Each saw its own step of the counter.
+    let mut counters: Vec<i64> = told.into_iter().map(Amount::minor).collect();
+    counters.sort_unstable();
+    assert_eq!(counters, (1..=AT_ONCE as i64).map(|step| step * 25).collect::<Vec<_>>());
+    assert_eq!(scene.savings(&guest).await, 25 * AT_ONCE as i64);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn one_rotating_code_at_twenty_counters_identifies_once() {
+    let scene = Scene::set().await;
+    let guest = scene.guest().await;
+    let code = scene.shows(&guest);
+    let told = together(AT_ONCE, |place| {
+        let (shop, till, code) = (scene.shop.clone(), scene.till.clone(), code.clone());
+        async move { shop.identify(&till, &once(&format!("k{place}")), &code).await }
+    })
+    .await;
+    assert_eq!(told.iter().filter(|answer| answer.is_ok()).count(), 1);
+    assert!(told.iter().filter_map(|answer| answer.as_ref().err()).all(|refusal| refusal.is("code-replayed")));
+    // One of many sessions may use it.
+    let told = together(AT_ONCE, |_| {
+        let (shop, till, id) = (scene.shop.clone(), scene.till.clone(), scene.id());
+        let request = basket(Some(&code), &[("espresso", 1)]);
+        async move { shop.put_session(&till, id, request, QuoteMode::Stored).await }
+    })
+    .await;
+    assert_eq!(told.iter().filter(|answer| answer.is_ok()).count(), 1);
+    assert!(told.iter().filter_map(|answer| answer.as_ref().err()).all(|refusal| refusal.is("code-replayed")));
+    assert_eq!(scene.count("select count(*) from sessions").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn puts_at_once_queue_and_each_gets_its_version() {
+    let scene = Scene::set().await;
+    let id = scene.id();
+    let told = together(AT_ONCE, |place| {
+        let (shop, till) = (scene.shop.clone(), scene.till.clone());
+        let request = basket(None, &[("espresso", place as i64 + 1)]);
+        async move { shop.put_session(&till, id, request, QuoteMode::Stored).await.unwrap() }
+    })
+    .await;
+    let mut versions: Vec<u32> = told.iter().map(|session| session.version).collect();
+    versions.sort_unstable();
+    assert_eq!(versions, (1..=AT_ONCE as u32).collect::<Vec<_>>());
+    let stored = scene.shop.session(&scene.till, id).await.unwrap();
+    assert_eq!(told.iter().find(|session| session.version == AT_ONCE as u32), Some(&stored));
+}
+
+/// Both wait for the session; whoever came first wins, and the purchase ends cancelled either way.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn close_and_cancel_at_once_leave_nothing_behind() {
+    for close_first in [true, false] {
+        let scene = Scene::set().await;
+        let guest = scene.guest().await;
+        let session = scene.quoted(&guest, &[("espresso", 2)]).await;
+        let lock = held(&scene, &session).await;
+        let (shop, till, quoted) = (scene.shop.clone(), scene.till.clone(), session.clone());
+        let close = async move { shop.close(&till, quoted.session_id, &once("a"), paid("R-1", quoted.total)).await };
+        let (shop, till, id) = (scene.shop.clone(), scene.till.clone(), session.session_id);
+        let cancel = async move { shop.cancel(&till, id, &once("b")).await };
+        let (closed, cancelled) = if close_first {
+            let close = tokio::spawn(close);
+            scene.until_waiting(1).await;
+            let cancel = tokio::spawn(cancel);
+            scene.until_waiting(2).await;
+            lock.rollback().await.unwrap();
+            (close.await.unwrap(), cancel.await.unwrap())
+        } else {
+            let cancel = tokio::spawn(cancel);
+            scene.until_waiting(1).await;
+            let close = tokio::spawn(close);
+            scene.until_waiting(2).await;
+            lock.rollback().await.unwrap();
+            (close.await.unwrap(), cancel.await.unwrap())
+        };
+        assert_eq!(cancelled.unwrap().value.state, SessionState::Cancelled);
+        match closed {
+            Ok(closed) => assert!(close_first && closed.value.state == SessionState::Closed),
+            Err(refusal) => assert!(!close_first && refusal.is("session-not-open")),
+        }
+        assert_eq!(scene.savings(&guest).await, 0);
+        assert_eq!(scene.count("select count(*) from receipts where cancelled_at is null").await, 0);
+        assert_eq!(scene.count("select count(*) from receipts").await, i64::from(close_first));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_put_behind_a_close_is_refused_and_a_close_behind_a_put_pays_the_new_price() {
+    let scene = Scene::set().await;
+    let guest = scene.guest().await;
+    let session = scene.quoted(&guest, &[("espresso", 2)]).await;
+    let more = basket(Some(guest.code.as_str()), &[("espresso", 3)]);
+    let put = || {
+        let (shop, till, id, request) = (scene.shop.clone(), scene.till.clone(), session.session_id, more.clone());
+        tokio::spawn(async move { shop.put_session(&till, id, request, QuoteMode::Stored).await })
+    };
+    let close = |key: &'static str, total: Amount| {
+        let (shop, till, id) = (scene.shop.clone(), scene.till.clone(), session.session_id);
+        tokio::spawn(async move { shop.close(&till, id, &once(key), paid("R-1", total)).await })
+    };
+
+    let lock = held(&scene, &session).await;
+    let first = put();
+    scene.until_waiting(1).await;
+    let second = close("a", session.total);
+    scene.until_waiting(2).await;
+    lock.rollback().await.unwrap();
+    let replaced = first.await.unwrap().unwrap();
+    assert_eq!(replaced.total, Amount(675));
+    assert!(second.await.unwrap().unwrap_err().is("paid-mismatch"));
+
+    let lock = held(&scene, &session).await;
+    let first = close("a", replaced.total);
+    scene.until_waiting(1).await;
+    let second = put();
+    scene.until_waiting(2).await;
+    lock.rollback().await.unwrap();
+    assert_eq!(first.await.unwrap().unwrap().value.total, Amount(675));
+    assert!(second.await.unwrap().unwrap_err().is("session-not-open"));
+    assert_eq!(scene.savings(&guest).await, 75);
+}
+
+/// The wait ends: five seconds of PostgreSQL's own clock, and the till is told to come again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_waits_too_long_is_told_that_the_session_is_busy() {
+    let scene = Scene::set().await;
+    let session = scene.put(scene.id(), basket(None, &[("espresso", 1)])).await.unwrap();
+    let lock = held(&scene, &session).await;
+    let (put, close, cancel) = tokio::join!(
+        scene.put(session.session_id, basket(None, &[])),
+        scene.close(&session, "R-1", "a"),
+        scene.cancel(&session, "b"),
+    );
+    for refusal in [put.unwrap_err(), close.unwrap_err(), cancel.unwrap_err()] {
+        assert_eq!((refusal.kind, refusal.key.as_str()), (Kind::Busy, "session-busy"));
+        assert!(refusal.retry_after.is_some());
+    }
+    lock.rollback().await.unwrap();
+    // The connections went back without their five seconds, and the keys are free.
+    scene.close(&session, "R-1", "a").await.unwrap();
+    assert_eq!(scene.shop.session(&scene.till, session.session_id).await.unwrap().state, SessionState::Closed);
+}
