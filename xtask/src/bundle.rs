@@ -29,13 +29,16 @@ const BROWSERS: &str = "--target=es2022,chrome111,firefox113,safari16.4";
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Part {
     Server,
+    Site,
     ServerAndSite,
 }
 
 /// Builds the server and, with it, what the browser gets. Both are skipped when nothing changed.
 pub fn build(workspace: &Workspace, part: Part) -> Result<()> {
-    if part == Part::Server {
-        return server(workspace);
+    match part {
+        Part::Server => return server(workspace),
+        Part::Site => return site(workspace),
+        Part::ServerAndSite => {}
     }
     // Two folders of target, two locks: the wasm's link-time optimisation has one core, the server gets the other.
     let (site, server) = thread::scope(|scope| {
@@ -94,7 +97,6 @@ fn site(workspace: &Workspace) -> Result<()> {
     let _ = fs::remove_file(&stamp);
     remove(&site)?;
     fs::rename(&fresh, &site)?;
-    remove(&scratch)?;
     name_hashes(workspace)?;
     fs::write(&stamp, inputs)?;
     for line in tests::budget_lines(workspace)? {
@@ -139,9 +141,14 @@ fn script(workspace: &Workspace, scratch: &Path) -> Result<PathBuf> {
 }
 
 fn style(workspace: &Workspace, scratch: &Path) -> Result<PathBuf> {
-    // What begins with a slash is served from `public`.
     let main = workspace.root.join("style/main.css");
-    esbuild(workspace, &main, &scratch.join("out/kava.css"), &["--external:/*"])
+    // `url(/fonts/…)` is served from `public` as it is. Not `/*`: that would match the sheets' own absolute paths.
+    let mut served = Vec::new();
+    for entry in fs::read_dir(workspace.root.join("public"))? {
+        served.push(format!("--external:/{}/*", entry?.file_name().to_string_lossy()));
+    }
+    let served: Vec<&str> = served.iter().map(String::as_str).collect();
+    esbuild(workspace, &main, &scratch.join("out/kava.css"), &served)
 }
 
 fn esbuild(workspace: &Workspace, from: &Path, to: &Path, more: &[&str]) -> Result<PathBuf> {

@@ -19,7 +19,7 @@ usage: cargo xtask COMMAND
 
   run [--data DIR] [-- ARGS]  set up, build, and serve on http://127.0.0.1:3000 (ARGS go to `kava serve`)
   test                        set up and run everything: unit, behaviour and REST tests, arrows, budget, browser
-  build                       the release build alone: the server and target/site
+  build [--site]              the release build alone: the server and target/site, or the site alone
   e2e [ARGS]                  the browser tests alone, on the release build (ARGS go to Playwright)
   check                       the arrows between the crates
   bench NAME [--quick]        a bench on the release build: import, quote
@@ -47,11 +47,8 @@ fn dispatch(words: &[&str]) -> Result<ExitCode> {
     match (*command, rest) {
         ("run", rest) => run(&workspace, rest),
         ("test", []) => tests::everything(&workspace),
-        ("build", []) => {
-            setup::for_build(&workspace)?;
-            bundle::build(&workspace, bundle::Part::ServerAndSite)?;
-            Ok(ExitCode::SUCCESS)
-        }
+        ("build", []) => build(&workspace, bundle::Part::ServerAndSite),
+        ("build", ["--site"]) => build(&workspace, bundle::Part::Site),
         ("e2e", rest) => tests::browser_alone(&workspace, rest),
         ("check", []) => {
             arrows::check(&workspace)?;
@@ -61,6 +58,12 @@ fn dispatch(words: &[&str]) -> Result<ExitCode> {
         ("fmt", rest @ ([] | ["--check"])) => workspace.cargo().args(["fmt", "--all"]).args(rest).exec_to_end(),
         _ => bail!("cannot make sense of `{}`\n\n{USAGE}", words.join(" ")),
     }
+}
+
+fn build(workspace: &Workspace, part: bundle::Part) -> Result<ExitCode> {
+    setup::for_build(workspace)?;
+    bundle::build(workspace, part)?;
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Everything up to the server; then we *become* the server, so that Ctrl-C reaches it and nobody else.
