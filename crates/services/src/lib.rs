@@ -46,4 +46,10 @@ impl Shop {
     ) -> Self {
         Self { store, cache, sms, clock, entropy, keys: Arc::default(), models: Arc::default() }
     }
+
+    /// The store of this shop, for those who keep it company: the relay's bus, the doctor.
+    #[must_use]
+    pub fn store(&self) -> &Store {
+        &self.store
+    }
 }

@@ -2,6 +2,8 @@
 //!
 //! Lines are never staged. Receipt ids come from the identity's own sequence, so that tills may sell during an import.
 
+pub mod bare;
+
 use chrono::{DateTime, NaiveDateTime, Utc};
 use domain::code::{CodeHandle, RotatingSecret, StaticCode};
 use domain::{Amount, Currency};

@@ -131,10 +131,6 @@ impl Columns {
         Ok(Self { places, headers })
     }
 
-    pub(crate) fn has(&self, field: Field) -> bool {
-        self.places[field as usize].is_some()
-    }
-
     /// The field's text, trimmed; empty where the file has no such column.
     pub(crate) fn get<'r>(&self, record: &'r csv::StringRecord, field: Field) -> &'r str {
         self.places[field as usize].and_then(|place| record.get(place)).unwrap_or("").trim()
@@ -168,7 +164,6 @@ mod tests {
         assert_eq!(columns.get(&record, Field::Sku), "85123A");
         assert_eq!(columns.get(&record, Field::At), "2010-12-01 08:26");
         assert_eq!(columns.get(&record, Field::Category), "");
-        assert!(!columns.has(Field::Cost));
     }
 
     #[test]

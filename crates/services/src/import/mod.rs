@@ -8,6 +8,7 @@ mod category;
 mod classify;
 mod columns;
 mod load;
+mod phone;
 mod product;
 mod rejects;
 mod source;
