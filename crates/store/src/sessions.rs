@@ -4,9 +4,12 @@ use chrono::{DateTime, Utc};
 use domain::{
     Amount, CategoryId, Currency, CustomerId, MarginFloor, Product, SessionId, SessionState, Sku, StoreId, TillId,
 };
+use events::Event;
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::idempotency::Claim;
+use crate::outbox::Columns;
 use crate::{Store, StoreError, Tx, catalogue, shop};
 
 /// Everything but customer and cards that a quote is made from, read in one statement.
@@ -205,7 +208,7 @@ pub struct Quote<'a> {
 /// [`StoreError::Busy`] when another call holds the session for more than five seconds.
 pub async fn put(store: &Store, quote: &Quote<'_>) -> Result<Option<u32>, StoreError> {
     let Some((customer, step)) = quote.code else {
-        let version: Option<i32> = upsert(quote, KEEP, store.pool()).await?;
+        let version: Option<i32> = upsert(quote, true, store.pool()).await?;
         return Ok(version.and_then(|version| u32::try_from(version).ok()));
     };
     let mut tx = store.begin().await?;
@@ -225,7 +228,7 @@ pub async fn put(store: &Store, quote: &Quote<'_>) -> Result<Option<u32>, StoreE
     if bound.rows_affected() == 0 {
         return Ok(None);
     }
-    let version: Option<i32> = upsert(quote, KEEP, &mut *tx).await?;
+    let version: Option<i32> = upsert(quote, false, &mut *tx).await?;
     if version.is_some() {
         crate::commit(tx).await?;
     }
@@ -233,10 +236,15 @@ pub async fn put(store: &Store, quote: &Quote<'_>) -> Result<Option<u32>, StoreE
 }
 
 /// The wait for the row's lock ends after five seconds, also outside of a transaction.
+///
+/// An open basket need not be on the disk before it is answered: what a crash of the database loses of it the till puts
+/// again, and a purchase (whose commit waits for the disk, and for all before it) never rests on less. `$10` says so.
 const KEEP: &str = "insert into sessions (id, store_id, till_id, state, version, customer_id, request, facts, answer, \
          evaluated_at, expires_at) \
      select $1, $2, $3, 'open', 1, $4, $5, $6, jsonb_set($7, '{version}', '1'), $8, $9 \
-     from (select set_config('lock_timeout', '5000', true) offset 0) patience \
+     from (select set_config('lock_timeout', '5000', true), \
+         set_config('synchronous_commit', case when $10 then 'off' else current_setting('synchronous_commit') end, true) \
+         offset 0) patience \
      on conflict (id) do update set till_id = excluded.till_id, version = sessions.version + 1, \
          customer_id = coalesce(sessions.customer_id, excluded.customer_id), request = excluded.request, \
          facts = excluded.facts, \
@@ -249,10 +257,10 @@ const KEEP: &str = "insert into sessions (id, store_id, till_id, state, version,
 
 async fn upsert<'c>(
     quote: &Quote<'_>,
-    statement: &'static str,
+    lazily: bool,
     executor: impl sqlx::Executor<'c, Database = sqlx::Postgres>,
 ) -> Result<Option<i32>, StoreError> {
-    Ok(sqlx::query_scalar(statement)
+    Ok(sqlx::query_scalar(KEEP)
         .bind(quote.id.0)
         .bind(quote.store.0)
         .bind(quote.till.0)
@@ -262,6 +270,7 @@ async fn upsert<'c>(
         .bind(quote.answer)
         .bind(quote.evaluated_at)
         .bind(quote.expires_at)
+        .bind(lazily)
         .fetch_optional(executor)
         .await?)
 }
@@ -331,26 +340,50 @@ pub async fn hold(tx: &mut Tx, id: SessionId, now: DateTime<Utc>) -> Result<Opti
     .transpose()
 }
 
-/// Moves a held session to another state, with its answer; `receipt` is kept where none is given.
+/// The end of a story about a held session: its next state, what is told of it, and the answer of the call.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome<'a> {
+    pub id: SessionId,
+    pub state: SessionState,
+    pub version: u32,
+    pub answer: &'a Value,
+    /// Kept as it was where none is given.
+    pub receipt: Option<i64>,
+    pub events: &'a [Event],
+    /// The claimed key, and the body that it is answered with from now on.
+    pub claim: &'a Claim<'a>,
+    pub body: &'a str,
+}
+
+/// Writes session, events and answer in one statement: the last one before the commit.
 ///
 /// # Errors
-/// Only when the store is away.
-pub async fn settle(
-    tx: &mut Tx,
-    id: SessionId,
-    state: SessionState,
-    version: u32,
-    answer: &Value,
-    receipt: Option<i64>,
-) -> Result<(), StoreError> {
+/// `outbox_event_id_key` for an event that was told before.
+pub async fn settle(tx: &mut Tx, outcome: Outcome<'_>) -> Result<(), StoreError> {
+    let events = Columns::of(outcome.events);
     sqlx::query(
-        "update sessions set state = $2, version = $3, answer = $4, receipt_id = coalesce($5, receipt_id) where id = $1",
+        "with told as ( \
+             insert into outbox (event_id, topic, key, schema, occurred_at, payload) \
+             select event_id, topic, key, schema, occurred_at, payload \
+             from unnest($6::uuid[], $7::text[], $8::text[], $9::int[], $10::timestamptz[], $11::jsonb[]) \
+                 with ordinality as event (event_id, topic, key, schema, occurred_at, payload, place) order by place), \
+         answered as (update idempotency_keys set body = $14 where owner = $12 and key = $13) \
+         update sessions set state = $2, version = $3, answer = $4, receipt_id = coalesce($5, receipt_id) where id = $1",
     )
-    .bind(id.0)
-    .bind(state.name())
-    .bind(i32::try_from(version).unwrap_or(i32::MAX))
-    .bind(answer)
-    .bind(receipt)
+    .bind(outcome.id.0)
+    .bind(outcome.state.name())
+    .bind(i32::try_from(outcome.version).unwrap_or(i32::MAX))
+    .bind(outcome.answer)
+    .bind(outcome.receipt)
+    .bind(events.ids)
+    .bind(events.topics)
+    .bind(events.keys)
+    .bind(events.schemas)
+    .bind(events.times)
+    .bind(events.payloads)
+    .bind(outcome.claim.owner)
+    .bind(outcome.claim.key)
+    .bind(outcome.body)
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -86,7 +86,12 @@ impl Basket {
     ///
     /// A till's own `unit_price` counts only where it `sets_prices`, and is lifted to the margin floor, but never above
     /// what the catalogue asks.
-    pub(super) fn find(self, products: Vec<Product>, sets_prices: bool, floor: MarginFloor) -> Result<Vec<Found>, Refusal> {
+    pub(super) fn find(
+        self,
+        products: Vec<Product>,
+        sets_prices: bool,
+        floor: MarginFloor,
+    ) -> Result<Vec<Found>, Refusal> {
         let products: HashMap<Sku, Product> =
             products.into_iter().map(|product| (product.sku.clone(), product)).collect();
         let mut unknown = Refusal::not_found("sku-not-found", "The catalogue has no such product: see `errors`.");

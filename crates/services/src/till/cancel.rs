@@ -4,8 +4,8 @@ use contract::till::{Effect, Savings, Session, TillCaller};
 use contract::{IdempotencyKey, Once};
 use domain::{SessionId, SessionState};
 use store::idempotency::{self, Claimed};
-use store::sessions::{self, Held};
-use store::{customers, outbox, receipts};
+use store::sessions::{self, Held, Outcome};
+use store::{customers, receipts};
 
 use super::once::{body_of, claim, replay, reused};
 use super::purchase::Basis;
@@ -33,33 +33,45 @@ impl Shop {
         match state {
             SessionState::PartiallyReturned => return Err(session_not_open("partially returned").into()),
             // Twice: the same answer.
-            SessionState::Cancelled => {}
-            SessionState::Open | SessionState::Closed => {
-                session.state = SessionState::Cancelled;
-                session.version = session.version.saturating_add(1);
-                session.effects = if state == SessionState::Closed { rollbacks(&session) } else { Vec::new() };
-                if let Some(receipt) = receipt {
-                    let basis = Basis::stored(facts)?;
-                    // What the purchase gave is taken back as it was stored, never evaluated again (law 6).
-                    let closed_at = session.closed_at.unwrap_or(session.evaluated_at);
-                    let purchase = basis.purchase(&session, closed_at);
-                    if let Some(customer) = basis.customer {
-                        let amount = customers::add_savings(&mut tx, customer, -session.discount).await?;
-                        session.savings = Some(Savings { amount, currency: session.currency });
-                    }
-                    receipts::cancel(&mut tx, receipt, now).await?;
-                    if let Some(customer) = basis.customer {
-                        self.take_back_from_segment(&mut tx, customer, &purchase, now).await?;
-                    }
-                    session.segment_changed = None;
-                    outbox::append(&mut tx, &[self.purchase_event(&session, &basis, caller, None, now)]).await?;
-                }
-                let answer = serde_json::to_value(&session).map_err(|why| corrupt("session", &why))?;
-                sessions::settle(&mut tx, id, session.state, session.version, &answer, None).await?;
+            SessionState::Cancelled => {
+                let body = body_of(&session)?;
+                idempotency::complete(&mut tx, &claim, &body).await?;
+                store::commit(tx).await?;
+                return Ok(Once { value: session, body, replayed: false });
             }
+            SessionState::Open | SessionState::Closed => {}
+        }
+        session.state = SessionState::Cancelled;
+        session.version = session.version.saturating_add(1);
+        session.effects = if state == SessionState::Closed { rollbacks(&session) } else { Vec::new() };
+        session.segment_changed = None;
+        let mut events = Vec::new();
+        if let Some(receipt) = receipt {
+            let basis = Basis::stored(facts)?;
+            // What the purchase gave is taken back as it was stored, never evaluated again (law 6).
+            if let Some(customer) = basis.customer {
+                let amount = customers::add_savings(&mut tx, customer, -session.discount).await?;
+                session.savings = Some(Savings { amount, currency: session.currency });
+            }
+            receipts::cancel(&mut tx, receipt, now).await?;
+            if let Some(customer) = basis.customer {
+                let closed_at = session.closed_at.unwrap_or(session.evaluated_at);
+                self.take_back_from_segment(&mut tx, customer, &basis.purchase(&session, closed_at), now).await?;
+            }
+            events.push(self.purchase_event(&session, &basis, caller, None, now));
         }
         let body = body_of(&session)?;
-        idempotency::complete(&mut tx, &claim, &body).await?;
+        let outcome = Outcome {
+            id,
+            state: session.state,
+            version: session.version,
+            answer: &serde_json::to_value(&session).map_err(|why| corrupt("session", &why))?,
+            receipt,
+            events: &events,
+            claim: &claim,
+            body: &body,
+        };
+        sessions::settle(&mut tx, outcome).await?;
         store::commit(tx).await?;
         Ok(Once { value: session, body, replayed: false })
     }

@@ -4,8 +4,8 @@ use contract::till::{CloseRequest, Savings, SegmentChange, Session, TillCaller};
 use contract::{IdempotencyKey, Once, Refusal};
 use domain::{Amount, Locale, SessionId, SessionState};
 use store::idempotency::{self, Claimed};
-use store::sessions::{self, Held};
-use store::{StoreError, customers, outbox, receipts};
+use store::sessions::{self, Held, Outcome};
+use store::{StoreError, customers, receipts};
 
 use super::once::{body_of, claim, replay, reused};
 use super::purchase::Basis;
@@ -81,11 +81,19 @@ impl Shop {
         }
         let receipt = basis.receipt(&session, caller, &request.receipt_number, now)?;
         let receipt = receipts::insert(&mut tx, receipt).await.map_err(receipt_taken)?;
-        outbox::append(&mut tx, &[self.purchase_event(&session, &basis, caller, request.paid_at, now)]).await?;
+        let events = [self.purchase_event(&session, &basis, caller, request.paid_at, now)];
         let body = body_of(&session)?;
-        let answer = serde_json::to_value(&session).map_err(|why| corrupt("session", &why))?;
-        sessions::settle(&mut tx, id, session.state, session.version, &answer, Some(receipt)).await?;
-        idempotency::complete(&mut tx, &claim, &body).await?;
+        let outcome = Outcome {
+            id,
+            state: session.state,
+            version: session.version,
+            answer: &serde_json::to_value(&session).map_err(|why| corrupt("session", &why))?,
+            receipt: Some(receipt),
+            events: &events,
+            claim: &claim,
+            body: &body,
+        };
+        sessions::settle(&mut tx, outcome).await?;
         store::commit(tx).await?;
         Ok(Once { value: session, body, replayed: false })
     }

@@ -33,19 +33,22 @@ impl Shop {
     /// Finds whose code this is. Every code that is nobody's gets one answer, and a till that shows many has to wait.
     pub(super) async fn shown(&self, caller: &TillCaller, text: &str, now: DateTime<Utc>) -> Result<Shown, Stop> {
         let shown = match CustomerCode::parse(text) {
-            Ok(CustomerCode::Static(code)) => self
-                .store
-                .customer_by_static_code(&code)
-                .await?
-                .map(|customer| Shown { customer, kind: CodeKind::Static, step: None, expired: false }),
-            Ok(CustomerCode::Rotating(code)) => self.store.customer_by_handle(code.handle).await?.and_then(|customer| {
-                let expired = match customer.code_secret.verify(&code, now) {
-                    Ok(()) => false,
-                    Err(CodeError::Expired) => true,
-                    Err(CodeError::Unknown) => return None,
-                };
-                Some(Shown { customer, kind: CodeKind::Rotating, step: Some(code.step), expired })
+            Ok(CustomerCode::Static(code)) => self.store.customer_by_static_code(&code).await?.map(|customer| Shown {
+                customer,
+                kind: CodeKind::Static,
+                step: None,
+                expired: false,
             }),
+            Ok(CustomerCode::Rotating(code)) => {
+                self.store.customer_by_handle(code.handle).await?.and_then(|customer| {
+                    let expired = match customer.code_secret.verify(&code, now) {
+                        Ok(()) => false,
+                        Err(CodeError::Expired) => true,
+                        Err(CodeError::Unknown) => return None,
+                    };
+                    Some(Shown { customer, kind: CodeKind::Rotating, step: Some(code.step), expired })
+                })
+            }
             Err(_) => None,
         };
         match shown {
@@ -81,8 +84,11 @@ impl Shop {
 }
 
 fn not_found() -> Refusal {
-    Refusal::not_found("customer-not-found", "No customer has this code. Ask them to open the app, and scan again.")
-        .at("/customer_code", "customer-not-found", "No customer has this code.")
+    Refusal::not_found("customer-not-found", "No customer has this code. Ask them to open the app, and scan again.").at(
+        "/customer_code",
+        "customer-not-found",
+        "No customer has this code.",
+    )
 }
 
 pub(super) fn expired() -> Refusal {
@@ -112,7 +118,11 @@ pub(super) fn usable(
         // A till of the same store may take the session over.
         Some(CodeUse { session: Some(bound), .. }) if bound == session => Ok(false),
         Some(CodeUse { session: None, till, used_at }) if till == caller.till => {
-            if now - used_at > UNUSED_FOR { Err(expired()) } else { Ok(true) }
+            if now - used_at > UNUSED_FOR {
+                Err(expired())
+            } else {
+                Ok(true)
+            }
         }
         Some(_) => Err(replayed()),
     }

@@ -15,7 +15,9 @@ mod quote;
 use std::ops::ControlFlow::{self, Break, Continue};
 
 use async_trait::async_trait;
-use contract::till::{CloseRequest, Identified, ProductPage, ProductView, QuoteMode, Session, SessionRequest, TillCaller};
+use contract::till::{
+    CloseRequest, Identified, ProductPage, ProductView, QuoteMode, Session, SessionRequest, TillCaller,
+};
 use contract::{IdempotencyKey, Kind, Once, Refusal, TillApi};
 use domain::SessionId;
 use serde_json::Value;
@@ -69,7 +71,9 @@ impl TillApi for Shop {
 
     async fn session(&self, caller: &TillCaller, id: SessionId) -> Result<Session, Refusal> {
         match self.store.session(id).await.map_err(|error| self.failed(&error))? {
-            Some((store, answer)) if store == caller.store => stored_session(answer).map_err(|error| self.failed(&error)),
+            Some((store, answer)) if store == caller.store => {
+                stored_session(answer).map_err(|error| self.failed(&error))
+            }
             _ => Err(session_not_found()),
         }
     }
@@ -89,7 +93,12 @@ impl TillApi for Shop {
         }
     }
 
-    async fn cancel(&self, caller: &TillCaller, id: SessionId, once: &IdempotencyKey) -> Result<Once<Session>, Refusal> {
+    async fn cancel(
+        &self,
+        caller: &TillCaller,
+        id: SessionId,
+        once: &IdempotencyKey,
+    ) -> Result<Once<Session>, Refusal> {
         let mut tries = 0;
         loop {
             if let Break(told) = self.told(&mut tries, self.cancel_once(caller, id, once).await) {
@@ -171,14 +180,22 @@ impl Shop {
 fn not_set_up() -> Refusal {
     Refusal {
         retry_after: Some(60),
-        ..Refusal::new(Kind::Unavailable, "shop-not-set-up", "There is no shop here yet: run `kava seed` or `kava import`.")
+        ..Refusal::new(
+            Kind::Unavailable,
+            "shop-not-set-up",
+            "There is no shop here yet: run `kava seed` or `kava import`.",
+        )
     }
 }
 
 fn busy() -> Refusal {
     Refusal {
         retry_after: Some(1),
-        ..Refusal::new(Kind::Busy, "session-busy", "Another call still holds this session. Nothing was changed; try again.")
+        ..Refusal::new(
+            Kind::Busy,
+            "session-busy",
+            "Another call still holds this session. Nothing was changed; try again.",
+        )
     }
 }
 

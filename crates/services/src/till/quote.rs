@@ -181,11 +181,10 @@ fn check_standing(ground: &Ground, caller: &TillCaller, shown: Option<&Shown>) -
         SessionState::Closed | SessionState::PartiallyReturned => return Err(session_not_open("closed")),
     }
     match (standing.customer, shown) {
-        (Some(first), Some(shown)) if shown.customer.id != first => Err(Refusal::conflict(
-            "customer-mismatch",
-            "This session was begun for another customer: begin a new one.",
-        )
-        .at("/customer_code", "customer-mismatch", "Another customer's code.")),
+        (Some(first), Some(shown)) if shown.customer.id != first => {
+            Err(Refusal::conflict("customer-mismatch", "This session was begun for another customer: begin a new one.")
+                .at("/customer_code", "customer-mismatch", "Another customer's code."))
+        }
         _ => Ok(()),
     }
 }

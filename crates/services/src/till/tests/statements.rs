@@ -87,10 +87,10 @@ async fn a_customers_close_is_few_statements() {
     let guest = scene.guest().await;
     let session = scene.quoted(&guest, &[("espresso", 2), ("latte", 1)]).await;
     let (count, seen) = counted(async { scene.close(&session, "R-1", "k1").await.unwrap() }).await;
-    assert_eq!(count, 99, "{seen:#?}");
+    assert_eq!(count, 8, "{seen:#?}");
     let anonymous = scene.put(scene.id(), basket(None, &[("latte", 1)])).await.unwrap();
     let (count, seen) = counted(async { scene.close(&anonymous, "R-2", "k2").await.unwrap() }).await;
-    assert_eq!(count, 6, "{seen:#?}");
+    assert_eq!(count, 4, "{seen:#?}");
     let (count, seen) = counted(async { scene.close(&anonymous, "R-2", "k2").await.unwrap() }).await;
     assert_eq!(count, 2, "{seen:#?}");
 }
