@@ -99,10 +99,7 @@ impl Config {
     ///
     /// # Errors
     /// [`ConfigError`] that names the layer and the key.
-    pub fn load(
-        flags: &Flags,
-        environment: impl IntoIterator<Item = (String, String)>,
-    ) -> Result<Self, ConfigError> {
+    pub fn load(flags: &Flags, environment: impl IntoIterator<Item = (String, String)>) -> Result<Self, ConfigError> {
         let mut settings = defaults()?;
         match &flags.config {
             Some(path) => merge_file(&mut settings, path)?,
@@ -110,8 +107,9 @@ impl Config {
             None => {}
         }
         merge_environment(&mut settings, environment)?;
-        let config: Self =
-            Value::Table(settings).try_into().map_err(|error: toml::de::Error| ConfigError::Invalid(error.to_string()))?;
+        let config: Self = Value::Table(settings)
+            .try_into()
+            .map_err(|error: toml::de::Error| ConfigError::Invalid(error.to_string()))?;
         config.with(flags).checked()
     }
 
@@ -241,8 +239,8 @@ fn parse(text: &str, origin: &str) -> Result<Table, ConfigError> {
 
 fn merge_file(settings: &mut Table, path: &Path) -> Result<(), ConfigError> {
     let origin = path.display().to_string();
-    let text = std::fs::read_to_string(path)
-        .map_err(|source| ConfigError::Unreadable { path: origin.clone(), source })?;
+    let text =
+        std::fs::read_to_string(path).map_err(|source| ConfigError::Unreadable { path: origin.clone(), source })?;
     for (section, value) in parse(&text, &origin)? {
         let Value::Table(keys) = value else {
             return Err(unknown(settings, &origin, &section));

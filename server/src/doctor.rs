@@ -25,8 +25,14 @@ enum State {
 
 /// Prints a line for each port; `true` when nothing is wrong.
 pub async fn run(config: &Config) -> bool {
-    let findings =
-        [settings(config), database(config).await, redis(config).await, site(config), address(config).await, folder(config)];
+    let findings = [
+        settings(config),
+        database(config).await,
+        redis(config).await,
+        site(config),
+        address(config).await,
+        folder(config),
+    ];
     for finding in &findings {
         let mark = match finding.state {
             State::Good => "ok   ",
@@ -70,7 +76,9 @@ async fn database(config: &Config) -> Finding {
     };
     let (state, text) = match store.settings().await {
         Ok(Some(settings)) => (State::Good, format!("{shown}: the shop {}, {}", settings.name, settings.currency)),
-        Ok(None) => (State::Poorer, format!("{shown}: migrated, without a shop yet. `kava seed` or `kava import` makes one.")),
+        Ok(None) => {
+            (State::Poorer, format!("{shown}: migrated, without a shop yet. `kava seed` or `kava import` makes one."))
+        }
         Err(_) => (State::Poorer, format!("{shown}: not migrated. `kava migrate` does it, `kava serve` too.")),
     };
     Finding { port, state, text }
@@ -83,7 +91,9 @@ async fn redis(config: &Config) -> Finding {
     }
     if config.redis.url.is_empty() {
         return match embedded::redis_binary() {
-            Some(path) => Finding { port, state: State::Good, text: format!("a private Redis from {}", path.display()) },
+            Some(path) => {
+                Finding { port, state: State::Good, text: format!("a private Redis from {}", path.display()) }
+            }
             None => Finding {
                 port,
                 state: State::Poorer,
@@ -111,7 +121,9 @@ async fn redis(config: &Config) -> Finding {
 
 fn site(config: &Config) -> Finding {
     match Site::open(&config.serve.site) {
-        Ok(_) => Finding { port: "site", state: State::Good, text: format!("whole in {}", config.serve.site.display()) },
+        Ok(_) => {
+            Finding { port: "site", state: State::Good, text: format!("whole in {}", config.serve.site.display()) }
+        }
         Err(error) => Finding { port: "site", state: State::Wrong, text: format!("{error:#}") },
     }
 }

@@ -15,7 +15,9 @@ pub fn start(log: &Log) -> anyhow::Result<()> {
     let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     let started = match log.format {
         LogFormat::Text => subscriber.with_target(false).try_init(),
-        LogFormat::Json => subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init(),
+        LogFormat::Json => {
+            subscriber.json().flatten_event(true).with_current_span(true).with_span_list(false).try_init()
+        }
     };
     started.map_err(|error| anyhow::anyhow!("the log cannot be turned on: {error}"))?;
     std::panic::set_hook(Box::new(|panic| {

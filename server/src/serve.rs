@@ -89,13 +89,17 @@ async fn open(
 }
 
 async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(address)
-        .await
-        .with_context(|| format!("Cannot listen on {address}. Is another server there? Set {setting} to another address."))
+    TcpListener::bind(address).await.with_context(|| {
+        format!("Cannot listen on {address}. Is another server there? Set {setting} to another address.")
+    })
 }
 
 /// Serves one router on one listener until told to stop.
-pub(crate) async fn serve(listener: TcpListener, router: Router, mut stopping: watch::Receiver<bool>) -> std::io::Result<()> {
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    mut stopping: watch::Receiver<bool>,
+) -> std::io::Result<()> {
     // Answers are whole when they are written: waiting to fill a packet only delays them.
     let listener = listener.tap_io(|stream| {
         let _ = stream.set_nodelay(true);

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use anyhow::{Context, anyhow};
 use cache::{Cache, InProcess, Resilient};
 use embedded::{Postgres, PostgresParams, Redis, RedisParams};
-use services::clock::{Clock, Draw, Entropy, OsEntropy, SystemClock};
 use services::Shop;
+use services::clock::{Clock, Draw, Entropy, OsEntropy, SystemClock};
 use store::Store;
 use store::messages::Outbox;
 
@@ -54,13 +54,16 @@ impl Wired {
     }
 
     async fn over(config: &Config, servers: Servers) -> anyhow::Result<Self> {
-        let database = servers.postgres.as_ref().map_or_else(|| config.database.url.clone(), |server| server.url(DATABASE));
+        let database =
+            servers.postgres.as_ref().map_or_else(|| config.database.url.clone(), |server| server.url(DATABASE));
         let store = Store::connect(&database, config.database.connections).await.with_context(|| {
             format!("PostgreSQL does not answer at {}. Check database.url or DATABASE_URL.", without_secret(&database))
         })?;
-        let redis = servers.redis.as_ref().map(Redis::url).or_else(|| {
-            (config.redis.enabled && !config.redis.url.is_empty()).then(|| config.redis.url.clone())
-        });
+        let redis = servers
+            .redis
+            .as_ref()
+            .map(Redis::url)
+            .or_else(|| (config.redis.enabled && !config.redis.url.is_empty()).then(|| config.redis.url.clone()));
         let cache: Arc<dyn Cache> = match redis {
             Some(url) => {
                 let redis = cache::Redis::open(&url, PREFIX).map_err(|error| {
@@ -148,7 +151,9 @@ fn redis(folder: &Path) -> Option<Redis> {
     match Redis::start(RedisParams::new(folder), &mut progress) {
         Ok(Some(redis)) => Some(redis),
         Ok(None) => {
-            progress("redis-server is not installed: the cache lives in this process. To have one: apt-get install -y redis-server");
+            progress(
+                "redis-server is not installed: the cache lives in this process. To have one: apt-get install -y redis-server",
+            );
             None
         }
         Err(error) => {

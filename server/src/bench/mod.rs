@@ -1,4 +1,6 @@
 //! Measurements. Each does its own set-up and prints, as its last line, one JSON object.
 
 pub mod import;
+pub mod machine;
 pub mod quote;
+pub mod shop;

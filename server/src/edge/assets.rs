@@ -38,9 +38,8 @@ impl Site {
     /// # Errors
     /// Says what is missing and which command makes it.
     pub fn open(root: &Path) -> anyhow::Result<Self> {
-        let root = root
-            .canonicalize()
-            .with_context(|| format!("There is no built site in {}. {BUILD_IT}", root.display()))?;
+        let root =
+            root.canonicalize().with_context(|| format!("There is no built site in {}. {BUILD_IT}", root.display()))?;
         let pkg = root.join("pkg");
         let beside = std::env::current_exe().ok().and_then(|exe| Some(exe.parent()?.join("hash.txt")));
         let hashes = beside.into_iter().chain([root.join("hash.txt")]).find(|path| path.is_file());
@@ -132,14 +131,16 @@ impl Site {
         let mut kept = Vec::new();
         let mut folders = vec![self.root.clone()];
         while let Some(folder) = folders.pop() {
-            let entries = std::fs::read_dir(&folder).with_context(|| format!("{} cannot be read.", folder.display()))?;
+            let entries =
+                std::fs::read_dir(&folder).with_context(|| format!("{} cannot be read.", folder.display()))?;
             for entry in entries {
                 let path = entry?.path();
                 if path.is_dir() {
                     folders.push(path);
                     continue;
                 }
-                let Some(url) = path.strip_prefix(&self.root).ok().and_then(Path::to_str).map(|name| format!("/{name}"))
+                let Some(url) =
+                    path.strip_prefix(&self.root).ok().and_then(Path::to_str).map(|name| format!("/{name}"))
                 else {
                     continue;
                 };

@@ -33,7 +33,8 @@ impl Metrics {
     pub(crate) fn request(&self, method: &'static str, route: &str, status: u16, elapsed: Duration) {
         with_local_recorder(&*self.recorder, || {
             let route = route.to_owned();
-            counter!(REQUESTS, "method" => method, "route" => route.clone(), "status" => status.to_string()).increment(1);
+            counter!(REQUESTS, "method" => method, "route" => route.clone(), "status" => status.to_string())
+                .increment(1);
             histogram!(SECONDS, "route" => route).record(elapsed.as_secs_f64());
         });
     }

@@ -57,7 +57,9 @@ mod tests {
         for path in ["/", "/menu/coffee?page=2", "/a#b"] {
             assert_eq!(back(path).unwrap(), path);
         }
-        for path in ["", "menu", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb", "/\t/evil", "/ё"] {
+        for path in
+            ["", "menu", "//evil.example", "/\\evil.example", "https://evil.example", "/a\r\nb", "/\t/evil", "/ё"]
+        {
             assert_eq!(back(path), None, "{path}");
         }
     }

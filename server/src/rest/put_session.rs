@@ -86,7 +86,13 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_refused() {
-        for query in ["dry=maybe", "dry=true&now=later", "dry=true&now=%2B262000-01-01T00:00:00Z", "dry=%ff", "dry=true&dry=false"] {
+        for query in [
+            "dry=maybe",
+            "dry=true&now=later",
+            "dry=true&now=%2B262000-01-01T00:00:00Z",
+            "dry=%ff",
+            "dry=true&dry=false",
+        ] {
             assert_eq!(of(query), Err("invalid-query".to_owned()), "{query}");
         }
     }

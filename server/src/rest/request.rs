@@ -48,7 +48,8 @@ impl FromRequestParts<Edge> for Once {
     async fn from_request_parts(parts: &mut Parts, _: &Edge) -> Result<Self, Refused> {
         let mut values = parts.headers.get_all("idempotency-key").iter();
         let Some(value) = values.next() else {
-            let detail = "Send an Idempotency-Key header, a new one for every new purchase and the same one for a retry.";
+            let detail =
+                "Send an Idempotency-Key header, a new one for every new purchase and the same one for a retry.";
             return Err(Refusal::malformed("idempotency-key-missing", detail).into());
         };
         // Two keys, or one that is no text, read as one that breaks the rules.
@@ -65,7 +66,9 @@ impl FromRequestParts<Edge> for InSession {
 
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Refused> {
         let id = Path::<String>::from_request_parts(parts, edge).await.ok().and_then(|Path(id)| id.parse().ok());
-        Ok(Self(id.ok_or_else(|| Refusal::malformed("invalid-session-id", "A session's id is a UUID that the till makes."))?))
+        Ok(Self(id.ok_or_else(|| {
+            Refusal::malformed("invalid-session-id", "A session's id is a UUID that the till makes.")
+        })?))
     }
 }
 
@@ -194,7 +197,8 @@ mod tests {
 
     #[test]
     fn the_nul_character_never_reaches_the_store() {
-        let close = |number: &str| parse::<CloseRequest>(format!(r#"{{"receipt_number":"{number}","paid":1}}"#).as_bytes());
+        let close =
+            |number: &str| parse::<CloseRequest>(format!(r#"{{"receipt_number":"{number}","paid":1}}"#).as_bytes());
         assert!(close("a\\u0000").unwrap_err().is("invalid-text"));
         assert!(close("a\\\\\\u0000").unwrap_err().is("invalid-text"));
         assert_eq!(close("a\\\\u0000").unwrap().receipt_number, "a\\u0000");
