@@ -54,6 +54,8 @@ impl Shop {
             self.keep(&key, &cards, CACHED).await;
             return Ok(cards);
         }
+        // Reads the model now if it was never read, because a transaction must not wait for a second connection.
+        self.segment_name(customer.segment_model, customer.segment_index).await?;
         let (cards, version) = self.renew(customer.id).await?;
         let how_long = if cards.is_empty() { SUMMED_UP } else { CACHED };
         self.keep(&cards_key(customer.id, version), &cards, how_long).await;
@@ -150,12 +152,17 @@ impl Shop {
     async fn decide(&self, tx: &mut Tx, customer: &Customer) -> Result<discount::Decision, StoreError> {
         let Some(terms) = store::cards::terms(tx).await? else { return Ok(discount::Decision::default()) };
         let Ok(rules) = discount::Params::default().check() else { return Ok(discount::Decision::default()) };
-        let segment = self.segment_name(customer.segment_model, customer.segment_index).await?;
+        let mut segment = self.segment_name(customer.segment_model, customer.segment_index).await?;
         let last = store::cards::last_issue(tx, customer.id).await?;
         let since = match last.at {
             None => Since::Never,
-            Some(at) if customer.last_purchase_at > Some(at) => Since::Purchase,
-            Some(_) => Since::Nothing(Before { basket: last.basket, category: last.category, product: last.product }),
+            Some(at) => match store::cards::moved_by_purchase(tx, customer.id, at).await? {
+                Some(moved_to) => {
+                    segment = moved_to;
+                    Since::Purchase
+                }
+                None => Since::Nothing(Before { basket: last.basket, category: last.category, product: last.product }),
+            },
         };
         let bought = customer.visits > 0;
         let (mut categories, mut products) = (Vec::new(), Vec::new());

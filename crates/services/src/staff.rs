@@ -7,13 +7,14 @@ use std::time::Duration;
 use argon2::password_hash::{PasswordHash, PasswordHasher, PasswordVerifier, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use async_trait::async_trait;
+use cache::Hit;
 use chrono::TimeDelta;
 use contract::staff::{StaffApi, StaffCaller, StaffSignedIn};
 use contract::till::TillCaller;
 use contract::{Kind, Refusal};
 use sha2::{Digest, Sha256};
 use store::staff::StaffMember;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::Shop;
 use crate::clock::Draw;
@@ -25,8 +26,8 @@ const VALID: TimeDelta = TimeDelta::hours(12);
 const PASSWORD_BYTES: usize = 256;
 const LOGIN_BYTES: usize = 128;
 const QUARTER: Duration = Duration::from_secs(15 * 60);
-/// Per login at one address, per login everywhere, per address.
-const TRIES: [u32; 3] = [10, 50, 100];
+/// Wrong passwords in a quarter of an hour: per login at one address, per login everywhere, per address.
+const WRONG: [u32; 3] = [10, 50, 100];
 /// Hashes at one time: each takes 19 MiB and a core for some tens of milliseconds.
 static HASHING: Semaphore = Semaphore::const_new(2);
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -47,21 +48,53 @@ impl Shop {
             return Err(Refusal::unacceptable("invalid-password", "A password has 1 to 256 bytes."));
         }
         let (password, salt) = (password.to_owned(), self.entropy.bytes::<16>());
-        let hashed = bounded(move || phc(password.as_bytes(), &salt)).await?;
+        let _turn = turn().await?;
+        let hashed = apart(move || phc(password.as_bytes(), &salt)).await?;
         hashed.map_err(|why| self.failed(&std::io::Error::other(why.to_string())))
     }
 
-    async fn is_password(&self, password: &str, stored: String) -> Result<bool, Refusal> {
-        let password = password.to_owned();
-        bounded(move || {
-            let Ok(hash) = PasswordHash::new(&stored) else {
-                tracing::error!("a stored password hash cannot be read");
-                return false;
-            };
-            password.len() <= PASSWORD_BYTES && argon2id().verify_password(password.as_bytes(), &hash).is_ok()
-        })
-        .await
+    /// `sign-in-failed` takes its time whoever it is, and is counted; what is right is not.
+    async fn member(&self, login: &str, password: &str) -> Result<Option<StaffMember>, Refusal> {
+        // Only what could be a login is looked up.
+        let member = match login.len() <= LOGIN_BYTES && !login.contains('\0') {
+            true => self.store.staff_by_login(login).await.map_err(|error| self.failed(&error))?,
+            false => None,
+        };
+        let (password, stored) = (password.to_owned(), member.as_ref().map(|member| member.password_hash.clone()));
+        let fits = apart(move || is_password(&password, &stored.unwrap_or_else(nobody))).await?;
+        Ok(member.filter(|member| fits && !member.disabled))
     }
+
+    /// Whether too many wrong passwords were given for one of these keys.
+    async fn shut_out(&self, keys: &[String]) -> Option<Refusal> {
+        for key in keys {
+            let until = self.cache.get(&format!("{key}:until")).await.unwrap_or_default();
+            let until = until.and_then(|bytes| String::from_utf8(bytes).ok()?.parse::<i64>().ok());
+            if let Some(until) = until {
+                let left = until.saturating_sub(self.clock.now().timestamp()).max(1);
+                return Some(Refusal::too_many(u32::try_from(left).unwrap_or(u32::MAX)));
+            }
+        }
+        None
+    }
+
+    async fn count_wrong(&self, keys: &[String]) {
+        for (key, limit) in keys.iter().zip(WRONG) {
+            if let Ok(Hit::Over { retry_after }) = self.cache.hit(key, limit - 1, QUARTER).await {
+                let until = self.clock.now().timestamp().saturating_add(i64::from(retry_after)).to_string();
+                let ttl = Duration::from_secs(u64::from(retry_after));
+                let _ = self.cache.put(&format!("{key}:until"), until.as_bytes(), ttl).await;
+            }
+        }
+    }
+}
+
+fn is_password(password: &str, stored: &str) -> bool {
+    let Ok(hash) = PasswordHash::new(stored) else {
+        tracing::error!("a stored password hash cannot be read");
+        return false;
+    };
+    password.len() <= PASSWORD_BYTES && argon2id().verify_password(password.as_bytes(), &hash).is_ok()
 }
 
 fn phc(password: &[u8], salt: &[u8; 16]) -> argon2::password_hash::Result<String> {
@@ -75,11 +108,16 @@ fn nobody() -> String {
     NOBODY.get_or_init(|| phc(b"", &[0; 16]).unwrap_or_default()).clone()
 }
 
-/// Runs on a thread that may block, and only so many at a time.
-async fn bounded<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
-    let Ok(Ok(_permit)) = tokio::time::timeout(PATIENCE, HASHING.acquire()).await else {
-        return Err(Refusal::too_many(5));
-    };
+/// A turn to hash; who waits too long is sent away instead of queueing for ever.
+async fn turn() -> Result<SemaphorePermit<'static>, Refusal> {
+    match tokio::time::timeout(PATIENCE, HASHING.acquire()).await {
+        Ok(Ok(permit)) => Ok(permit),
+        _ => Err(Refusal::too_many(5)),
+    }
+}
+
+/// On a thread that may block.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Refusal> {
     tokio::task::spawn_blocking(work).await.map_err(|_| Refusal::too_many(1))
 }
 
@@ -89,20 +127,13 @@ impl StaffApi for Shop {
         let (login, address) = (login.trim(), neighbourhood(from));
         let name = tag(login);
         let keys = [format!("staff:{name}:{address}"), format!("staff:{name}"), format!("staff:address:{address}")];
-        for (key, limit) in keys.iter().zip(TRIES) {
-            self.within(key, limit, QUARTER).await?;
+        // The turn first: tries made at once are looked at one after the other, and get no more guesses than others.
+        let _turn = turn().await?;
+        if let Some(refusal) = self.shut_out(&keys).await {
+            return Err(refusal);
         }
-        // Only what could be a login is looked up; the answer and its time are the same either way.
-        let member = match login.len() <= LOGIN_BYTES && !login.contains('\0') {
-            true => self.store.staff_by_login(login).await.map_err(|error| self.failed(&error))?,
-            false => None,
-        };
-        let stored = match &member {
-            Some(member) => member.password_hash.clone(),
-            None => bounded(nobody).await?,
-        };
-        let fits = self.is_password(password, stored).await?;
-        let Some(member) = member.filter(|member| fits && !member.disabled) else {
+        let Some(member) = self.member(login, password).await? else {
+            self.count_wrong(&keys).await;
             return Err(Refusal::new(
                 Kind::Unauthenticated,
                 "sign-in-failed",

@@ -3,7 +3,7 @@
 use chrono::{DateTime, Utc};
 use domain::{
     Amount, Card, CardId, CardReason, CardScope, CategoryId, Currency, CustomerId, Locale, MarginFloor, Product, Rate,
-    Sku,
+    SegmentName, Sku,
 };
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -272,6 +272,28 @@ pub async fn last_issue(tx: &mut Tx, customer: CustomerId) -> Result<LastIssue, 
         last.at = last.at.max(Some(at));
     }
     Ok(last)
+}
+
+/// The segment that the newest purchase after `since` moved the customer to; `None` when none of them moved it. A new fit
+/// of the segments is no purchase.
+///
+/// # Errors
+/// What the database says.
+pub async fn moved_by_purchase(
+    tx: &mut Tx,
+    customer: CustomerId,
+    since: DateTime<Utc>,
+) -> Result<Option<SegmentName>, StoreError> {
+    let name: Option<Json<SegmentName>> = sqlx::query_scalar(
+        "select c.to_name from segment_changes c where c.customer_id = $1 and c.at > $2 and exists ( \
+           select 1 from receipts r where r.customer_id = $1 and r.at = c.at and r.source = 'till' and r.kind = 'sale' \
+           and r.cancelled_at is null) order by c.at desc, c.id desc limit 1",
+    )
+    .bind(customer.0)
+    .bind(since)
+    .fetch_optional(&mut **tx)
+    .await?;
+    Ok(name.map(|name| name.0))
 }
 
 /// On how many receipts a customer took each category, the strongest first.

@@ -6,9 +6,10 @@ mod menu;
 mod one_time_code;
 mod profile;
 mod sign_in;
+#[cfg(test)]
+mod tests;
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use cache::Hit;
@@ -17,23 +18,10 @@ use contract::customer::{CustomerCaller, SessionToken};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use store::customers::Customer;
-use store::messages::Outbox;
-use store::{Store, StoreError};
+use store::StoreError;
 
 use crate::clock::Draw;
-use crate::{Clock, Entropy, Shop};
-
-/// The carrier of a shop that has none: messages are kept where a demo shows them.
-#[must_use]
-pub fn outbox(store: Store, clock: Arc<dyn Clock>, entropy: Arc<dyn Entropy>) -> Outbox {
-    Outbox::new(
-        store,
-        Arc::new(move || {
-            let now = clock.now();
-            (entropy.id(now), now)
-        }),
-    )
-}
+use crate::Shop;
 
 impl Shop {
     /// The customer of a log-in; somebody who is no longer there must sign in again.
@@ -46,7 +34,7 @@ impl Shop {
     }
 
     /// Counts a try against a limit. A cache that errs lets it pass: the database keeps the limits that matter.
-    pub(crate) async fn within(&self, key: &str, limit: u32, window: Duration) -> Result<(), Refusal> {
+    pub(crate) async fn limited(&self, key: &str, limit: u32, window: Duration) -> Result<(), Refusal> {
         match self.cache.hit(key, limit, window).await {
             Ok(Hit::Within) => Ok(()),
             Ok(Hit::Over { retry_after }) => Err(Refusal::too_many(retry_after)),
@@ -65,17 +53,21 @@ impl Shop {
         (SessionToken(token), hash)
     }
 
-    /// HMAC-SHA-256 under one of the shop's own secrets.
-    async fn peppered(&self, secret: &str, parts: [&str; 2]) -> Result<[u8; 32], StoreError> {
-        let key = self.store.secret(secret, self.entropy.bytes()).await?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(&key)
-            .map_err(|why| StoreError::Corrupt { what: "secret", why: why.to_string() })?;
-        for part in parts {
-            mac.update(&(part.len() as u64).to_be_bytes());
-            mac.update(part.as_bytes());
-        }
-        Ok(mac.finalize().into_bytes().into())
+    /// The secret that one-time codes are stored under. Asked for before a transaction begins, never inside.
+    async fn pepper(&self) -> Result<[u8; 32], StoreError> {
+        self.store.secret("otp-pepper", self.entropy.bytes()).await
     }
+}
+
+/// HMAC-SHA-256 of the parts, each told from the next.
+fn peppered(pepper: &[u8; 32], parts: [&str; 2]) -> Result<[u8; 32], StoreError> {
+    let mut mac = Hmac::<Sha256>::new_from_slice(pepper)
+        .map_err(|why| StoreError::Corrupt { what: "secret", why: why.to_string() })?;
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part.as_bytes());
+    }
+    Ok(mac.finalize().into_bytes().into())
 }
 
 /// What is stored of a token; `None` for a text that cannot be one, so that it costs no query.

@@ -15,7 +15,7 @@ use store::StoreError;
 use store::logins::LoginCode;
 use subtle::ConstantTimeEq;
 
-use super::neighbourhood;
+use super::{neighbourhood, peppered};
 use crate::Shop;
 use crate::clock::Draw;
 
@@ -29,17 +29,20 @@ const ROW_ENDS: TimeDelta = TimeDelta::hours(1);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const CODES_A_DAY: u32 = 20;
-/// A shop's guests share one address on its Wi-Fi.
+/// Per hour. A shop's guests share one address on its Wi-Fi.
 const CODES_AN_ADDRESS: u32 = 200;
 const CODES_A_BLOCK: u32 = 300;
+/// A demo sends nothing, so nobody's money is at stake, and those who try it share an address.
+const DEMO: u32 = 10;
 /// Digits at the end of a number that its block leaves out.
 const BLOCK: usize = 4;
 
 impl Shop {
     pub(super) async fn send_code(&self, phone: &Phone, from: IpAddr, locale: Locale) -> Result<CodeSent, Refusal> {
         let settings = self.settings().await?;
-        self.within(&format!("codes:address:{}", neighbourhood(from)), CODES_AN_ADDRESS, HOUR).await?;
-        let (code, wait) = match self.new_code(phone).await {
+        let times = if settings.demo { DEMO } else { 1 };
+        self.limited(&format!("codes:address:{}", neighbourhood(from)), CODES_AN_ADDRESS * times, HOUR).await?;
+        let (code, wait) = match self.new_code(phone, times).await {
             Ok(Ok(sent)) => sent,
             Ok(Err(refusal)) => return Err(refusal),
             Err(error) => return Err(self.failed(&error)),
@@ -65,8 +68,8 @@ impl Shop {
     }
 
     /// Makes a code that replaces the one before; gives it with the seconds until the next may be asked for.
-    async fn new_code(&self, phone: &Phone) -> Result<Result<(String, i64), Refusal>, StoreError> {
-        let now = self.clock.now();
+    async fn new_code(&self, phone: &Phone, times: u32) -> Result<Result<(String, i64), Refusal>, StoreError> {
+        let (now, pepper) = (self.clock.now(), self.pepper().await?);
         let mut tx = self.store.begin().await?;
         store::logins::lock_phone(&mut tx, phone).await?;
         let before = store::logins::code(&mut tx, phone).await?;
@@ -81,19 +84,19 @@ impl Shop {
             }
         }
         // Counted here, behind the wait, so that impatience does not use up the day.
-        let number = self.peppered("otp-pepper", ["limit", phone.as_str()]).await?;
+        let number = peppered(&pepper, ["limit", phone.as_str()])?;
         let block = &phone.as_str()[..phone.as_str().len() - BLOCK];
         let day = format!("codes:phone:{}", u64::from_be_bytes(first_eight(&number)));
-        let limits = [(day, CODES_A_DAY, DAY), (format!("codes:block:{block}"), CODES_A_BLOCK, HOUR)];
+        let limits = [(day, CODES_A_DAY, DAY), (format!("codes:block:{block}"), CODES_A_BLOCK * times, HOUR)];
         for (key, limit, window) in limits {
-            if let Err(refusal) = self.within(&key, limit, window).await {
+            if let Err(refusal) = self.limited(&key, limit, window).await {
                 return Ok(Err(refusal));
             }
         }
         let code = format!("{:06}", self.entropy.number() % 1_000_000);
         let sent_in_row = in_row.saturating_add(1);
         let row = LoginCode {
-            code_hmac: self.peppered("otp-pepper", [phone.as_str(), &code]).await?.to_vec(),
+            code_hmac: peppered(&pepper, [phone.as_str(), &code])?.to_vec(),
             sent_at: now,
             expires_at: now + TimeDelta::minutes(VALID_MINUTES),
             tries_left: TRIES,
@@ -109,12 +112,12 @@ impl Shop {
         store::logins::forget_code(&mut tx, phone).await?;
         store::commit(tx).await
     }
+}
 
-    /// Whether `code` is the one that was sent, in a time that does not tell how nearly.
-    pub(super) async fn is_code(&self, phone: &Phone, code: &str, sent: &LoginCode) -> Result<bool, StoreError> {
-        let given = self.peppered("otp-pepper", [phone.as_str(), code]).await?;
-        Ok(bool::from(given.as_slice().ct_eq(&sent.code_hmac)))
-    }
+/// Whether `code` is the one that was sent, in a time that does not tell how nearly.
+pub(super) fn is_code(pepper: &[u8; 32], phone: &Phone, code: &str, sent: &LoginCode) -> Result<bool, StoreError> {
+    let given = peppered(pepper, [phone.as_str(), code])?;
+    Ok(bool::from(given.as_slice().ct_eq(&sent.code_hmac)))
 }
 
 fn wait_after(sent_in_row: i32) -> i64 {

@@ -12,6 +12,7 @@ use store::customers::NewCustomer;
 use store::logins::Login;
 use store::{StoreError, Tx};
 
+use super::one_time_code::is_code;
 use super::{neighbourhood, token_hash};
 use crate::Shop;
 use crate::clock::Draw;
@@ -23,8 +24,8 @@ const IDLE: TimeDelta = TimeDelta::days(90);
 const AT_MOST: TimeDelta = TimeDelta::days(365);
 /// How exactly it is known when a log-in was used last: a page view does not write each time.
 const SEEN_EVERY: TimeDelta = TimeDelta::minutes(10);
-/// Wrong and right codes that one address may try.
-const TRIES_AN_ADDRESS: u32 = 300;
+/// Wrong and right codes that one address may try in an hour; a code has its own, far narrower limit.
+const TRIES_AN_ADDRESS: u32 = 3_000;
 const HOUR: Duration = Duration::from_secs(60 * 60);
 /// A drawn code that is taken is next to impossible; twice in a row it is a fault.
 const DRAWS: usize = 5;
@@ -37,7 +38,7 @@ impl Shop {
         from: IpAddr,
         locale: Locale,
     ) -> Result<SignedIn, Refusal> {
-        self.within(&format!("tries:address:{}", neighbourhood(from)), TRIES_AN_ADDRESS, HOUR).await?;
+        self.limited(&format!("tries:address:{}", neighbourhood(from)), TRIES_AN_ADDRESS, HOUR).await?;
         let code: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').take(7).collect();
         match self.prove(phone, &code, locale).await {
             Ok(signed_in) => Ok(signed_in),
@@ -47,14 +48,14 @@ impl Shop {
     }
 
     async fn prove(&self, phone: &Phone, code: &str, locale: Locale) -> Result<SignedIn, Stop> {
-        let now = self.clock.now();
+        let (now, pepper) = (self.clock.now(), self.pepper().await?);
         let mut tx = self.store.begin().await?;
         store::logins::lock_phone(&mut tx, phone).await?;
         let sent = store::logins::code(&mut tx, phone).await?;
         let Some(sent) = sent.filter(|sent| now < sent.expires_at && sent.tries_left > 0) else {
             return Err(expired().into());
         };
-        if !self.is_code(phone, code, &sent).await? {
+        if !is_code(&pepper, phone, code, &sent)? {
             let left = sent.tries_left - 1;
             store::logins::set_tries_left(&mut tx, phone, left).await?;
             store::commit(tx).await?;

@@ -1,0 +1,8 @@
+//! The customers' and the staff's stories on the real PostgreSQL, with a clock that stands still and a seeded entropy.
+
+mod cards;
+mod menu;
+mod profile;
+mod scene;
+mod sign_in;
+mod staff;
