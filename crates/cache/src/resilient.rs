@@ -129,7 +129,7 @@ impl Cache for Resilient {
 
     async fn ping(&self) -> Result<(), CacheError> {
         let answer = self.inner.ping().await;
-        let said = answer.as_ref().map(|()| ()).map_err(|error| CacheError(error.0.clone()));
+        let said = answer.as_ref().err().map_or(Ok(()), |error| Err(CacheError(error.0.clone())));
         self.noted(answer);
         said
     }

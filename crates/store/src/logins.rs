@@ -114,17 +114,24 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn customer_login(&self, token_hash: &[u8]) -> Result<Option<Login>, StoreError> {
-        let row: Option<(Uuid, DateTime<Utc>, DateTime<Utc>, DateTime<Utc>)> = sqlx::query_as(
+        #[derive(sqlx::FromRow)]
+        struct Row {
+            customer_id: Uuid,
+            created_at: DateTime<Utc>,
+            seen_at: DateTime<Utc>,
+            expires_at: DateTime<Utc>,
+        }
+        let row: Option<Row> = sqlx::query_as(
             "select customer_id, created_at, seen_at, expires_at from customer_logins where token_hash = $1",
         )
         .bind(token_hash)
         .fetch_optional(self.pool())
         .await?;
-        Ok(row.map(|(customer, created_at, seen_at, expires_at)| Login {
-            customer: CustomerId(customer),
-            created_at,
-            seen_at,
-            expires_at,
+        Ok(row.map(|row| Login {
+            customer: CustomerId(row.customer_id),
+            created_at: row.created_at,
+            seen_at: row.seen_at,
+            expires_at: row.expires_at,
         }))
     }
 

@@ -163,6 +163,7 @@ async fn only_a_purchase_lifts_the_level() {
     scene.wait(VALID);
     assert_eq!(rates(&scene.cards(caller).await), [250, 250, 250]);
     // By the purchase itself.
+    scene.wait(TimeDelta::days(1));
     scene.buy(caller, &[("latte", 1)], "2").await;
     scene
         .run(
