@@ -123,7 +123,11 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         flags.site.clone_from(&args.site);
         flags.address = args.addr;
     }
-    let config = Config::load(&flags, std::env::vars()).context("The settings cannot be used.")?;
+    let mut config = Config::load(&flags, std::env::vars()).context("The settings cannot be used.")?;
+    if matches!(cli.command, Command::Bench(_)) {
+        // A line for every request would be measured as well.
+        "warn".clone_into(&mut config.log.level);
+    }
     logging::start(&config.log)?;
     match cli.command {
         Command::Serve(args) => serve::run(&config, serve::Options { api_only: args.api_only }).await?,

@@ -204,7 +204,7 @@ impl Client {
 
     async fn meet_customers(&mut self) -> anyhow::Result<()> {
         for code in self.own_codes.clone() {
-            let session = self.next_session();
+            let session = self.sessions.pop().context("no session is left")?;
             let body = self.cart(Some(code))?;
             self.send(&format!("/api/v1/sessions/{session}"), &body).await?;
         }
