@@ -162,3 +162,69 @@ pub async fn upsert_product(tx: &mut Tx, new: &NewProduct) -> Result<bool, Store
     .rows_affected();
     Ok(applied > 0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_older_version_of_a_product_changes_nothing_and_moves_nothing() {
+        let database = testkit::migrated_database(&crate::MIGRATOR).await;
+        let store = Store::connect(&database.url, 4).await.unwrap();
+        let mut tx = store.begin().await.unwrap();
+        let settings = crate::shop::Settings {
+            name: "Kava".into(),
+            currency: domain::Currency::EUR,
+            time_zone: "UTC".into(),
+            floor: domain::MarginFloor { min_margin: domain::Rate(0) },
+            redeem_with_static_code: true,
+            demo: false,
+            catalogue_version: 1,
+        };
+        crate::shop::create(&mut tx, &settings, chrono::DateTime::UNIX_EPOCH).await.unwrap();
+        let coffee = NewCategory {
+            id: CategoryId("coffee".into()),
+            title_en: "Coffee".into(),
+            title_ru: "Кофе".into(),
+            picture: String::new(),
+            position: 1,
+        };
+        upsert_category(&mut tx, &coffee).await.unwrap();
+        let espresso = |version: i64, price: i64| NewProduct {
+            product: Product {
+                sku: Sku::parse("espresso").unwrap(),
+                name: "Espresso".into(),
+                category: CategoryId("coffee".into()),
+                price: Amount(price),
+                cost: None,
+                offerable: true,
+            },
+            name_ru: "Эспрессо".into(),
+            description: String::new(),
+            description_ru: String::new(),
+            picture: String::new(),
+            position: 1,
+            version,
+        };
+        for (version, price, applied) in [(5, 250, true), (4, 1, false), (5, 260, true), (6, 270, true), (1, 2, false)]
+        {
+            assert_eq!(upsert_product(&mut tx, &espresso(version, price)).await.unwrap(), applied);
+        }
+        let unknown = Sku::parse("unknown").unwrap();
+        let known = espresso(6, 270).product;
+        let read = products(&mut tx, &[unknown.clone(), known.sku.clone(), known.sku.clone()]).await.unwrap();
+        assert_eq!(read, [known.clone()]);
+        crate::commit(tx).await.unwrap();
+        assert_eq!(store.products(&[known.sku.clone(), unknown]).await.unwrap(), [known.clone()]);
+        // The category once, and the three writes that were applied.
+        assert_eq!(store.settings().await.unwrap().unwrap().catalogue_version, 1 + 1 + 3);
+        let searched = store.product_page("", "эспр", 10).await.unwrap();
+        assert_eq!(searched, [known]);
+        let mut tx = store.begin().await.unwrap();
+        let lost = NewProduct {
+            product: Product { category: CategoryId("tea".into()), ..espresso(7, 1).product },
+            ..espresso(7, 1)
+        };
+        assert!(upsert_product(&mut tx, &lost).await.unwrap_err().breaks("products_category_fkey"));
+    }
+}

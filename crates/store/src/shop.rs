@@ -106,3 +106,52 @@ pub async fn create(tx: &mut Tx, settings: &Settings, now: DateTime<Utc>) -> Res
     .await?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn settings() -> Settings {
+        Settings {
+            name: "Kava".into(),
+            currency: Currency::GBP,
+            time_zone: "Europe/London".into(),
+            floor: MarginFloor { min_margin: Rate(1_250) },
+            redeem_with_static_code: false,
+            demo: true,
+            catalogue_version: 1,
+        }
+    }
+
+    #[tokio::test]
+    async fn a_shop_is_set_up_once_and_reads_as_it_was_written() {
+        let database = testkit::migrated_database(&crate::MIGRATOR).await;
+        let store = Store::connect(&database.url, 4).await.unwrap();
+        assert_eq!(store.settings().await.unwrap(), None);
+        let mut tx = store.begin().await.unwrap();
+        create(&mut tx, &settings(), DateTime::UNIX_EPOCH).await.unwrap();
+        crate::commit(tx).await.unwrap();
+        assert_eq!(store.settings().await.unwrap(), Some(settings()));
+        let mut tx = store.begin().await.unwrap();
+        let again = create(&mut tx, &settings(), DateTime::UNIX_EPOCH).await.unwrap_err();
+        assert!(again.breaks("shop_pkey"));
+    }
+
+    #[tokio::test]
+    async fn a_secret_is_made_once_whoever_asks() {
+        let database = testkit::migrated_database(&crate::MIGRATOR).await;
+        let store = Store::connect(&database.url, 10).await.unwrap();
+        let asked = (0..8_u8).map(|place| {
+            let store = store.clone();
+            tokio::spawn(async move { store.secret("pepper", [place; 32]).await.unwrap() })
+        });
+        let mut given = Vec::new();
+        for answer in asked.collect::<Vec<_>>() {
+            given.push(answer.await.unwrap());
+        }
+        given.dedup();
+        assert_eq!(given.len(), 1);
+        assert_eq!(store.secret("other", [9; 32]).await.unwrap(), [9; 32]);
+        assert_eq!(store.secret("pepper", [9; 32]).await.unwrap(), given[0]);
+    }
+}

@@ -31,7 +31,14 @@ pub(super) struct Shown {
 
 impl Shop {
     /// Finds whose code this is. Every code that is nobody's gets one answer, and a till that shows many has to wait.
-    pub(super) async fn shown(&self, caller: &TillCaller, text: &str, now: DateTime<Utc>) -> Result<Shown, Stop> {
+    /// `field` is where the request has the code.
+    pub(super) async fn shown(
+        &self,
+        caller: &TillCaller,
+        text: &str,
+        field: &str,
+        now: DateTime<Utc>,
+    ) -> Result<Shown, Stop> {
         let shown = match CustomerCode::parse(text) {
             Ok(CustomerCode::Static(code)) => self.store.customer_by_static_code(&code).await?.map(|customer| Shown {
                 customer,
@@ -55,7 +62,7 @@ impl Shop {
             Some(shown) => Ok(shown),
             None => {
                 self.within(&format!("wrong-code:{}", caller.till), MAX_WRONG).await?;
-                Err(not_found().into())
+                Err(not_found(field).into())
             }
         }
     }
@@ -83,9 +90,9 @@ impl Shop {
     }
 }
 
-fn not_found() -> Refusal {
+fn not_found(field: &str) -> Refusal {
     Refusal::not_found("customer-not-found", "No customer has this code. Ask them to open the app, and scan again.").at(
-        "/customer_code",
+        field,
         "customer-not-found",
         "No customer has this code.",
     )

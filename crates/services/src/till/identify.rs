@@ -27,7 +27,7 @@ impl Shop {
             Claimed::Reused => return Err(reused()),
         }
         let now = self.clock.now();
-        let shown = self.shown(caller, code, now).await?;
+        let shown = self.shown(caller, code, "/code", now).await?;
         if shown.expired {
             return Err(codes::expired().into());
         }

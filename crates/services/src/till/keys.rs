@@ -19,14 +19,20 @@ const MAX_KEY: usize = 512;
 
 /// The keys that were good a moment ago.
 #[derive(Debug, Default)]
-pub(crate) struct KeyRing(Mutex<HashMap<[u8; 32], (DateTime<Utc>, TillCaller)>>);
+pub(crate) struct KeyRing(Mutex<HashMap<[u8; 32], Seen>>);
+
+#[derive(Debug)]
+struct Seen {
+    at: DateTime<Utc>,
+    caller: TillCaller,
+}
 
 impl KeyRing {
     fn get(&self, hash: &[u8; 32], now: DateTime<Utc>) -> Option<TillCaller> {
         let ring = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (seen, caller) = ring.get(hash)?;
-        let age = now - *seen;
-        (age >= TimeDelta::zero() && age < REMEMBERED).then(|| caller.clone())
+        let seen = ring.get(hash)?;
+        let age = now - seen.at;
+        (age >= TimeDelta::zero() && age < REMEMBERED).then(|| seen.caller.clone())
     }
 
     fn put(&self, hash: [u8; 32], caller: &TillCaller, now: DateTime<Utc>) {
@@ -34,7 +40,7 @@ impl KeyRing {
         if ring.len() >= MOST {
             ring.clear();
         }
-        ring.insert(hash, (now, caller.clone()));
+        ring.insert(hash, Seen { at: now, caller: caller.clone() });
     }
 }
 

@@ -55,7 +55,7 @@ impl Shop {
             QuoteMode::Dry { at: None } | QuoteMode::Stored => now,
         };
         let shown = match &request.customer_code {
-            Some(text) => Some(self.shown(caller, text, now).await?),
+            Some(text) => Some(self.shown(caller, text, "/customer_code", now).await?),
             None => None,
         };
         let step = shown.as_ref().and_then(|shown| Some((shown.customer.id, shown.step?)));

@@ -43,7 +43,8 @@ async fn a_purchase_is_recorded_whole_and_the_savings_move_by_the_discount() {
             .await
             .unwrap();
     assert_eq!(receipt, ("R-1".into(), 890, 89, 801, 2, guest.id.0));
-    let lines: Vec<(i32, String, i32, i64, i64, Option<i64>, Option<Value>)> = sqlx::query_as(
+    type Line = (i32, String, i32, i64, i64, Option<i64>, Option<Value>);
+    let lines: Vec<Line> = sqlx::query_as(
         "select position, sku, quantity, unit_price, discount, unit_cost, allocations from receipt_lines order by 1",
     )
     .fetch_all(&scene.pool)

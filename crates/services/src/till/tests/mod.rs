@@ -1,5 +1,6 @@
 mod cancel;
 mod close;
+mod day;
 mod identify;
 mod keys;
 mod quote;

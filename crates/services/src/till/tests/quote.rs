@@ -262,3 +262,26 @@ async fn the_catalogue_is_paged_and_searched() {
     assert_eq!(found.products.len(), 1);
     assert_eq!(scene.shop.products(None, Some("%\0_"), 0).await.unwrap().products.len(), 0);
 }
+
+/// Law 9: a till sells at the shelf price rather than not at all.
+#[tokio::test]
+async fn cards_that_cannot_be_read_cost_the_discount_and_not_the_sale() {
+    let scene = Scene::set().await;
+    let guest = scene.guest().await;
+    scene.change("alter table cards rename to cards_away").await;
+    let session = scene.quoted(&guest, &[("espresso", 1)]).await;
+    assert_eq!((session.discount, session.total), (Amount::ZERO, Amount(250)));
+    assert_eq!(session.degraded.unwrap().why, "cards-away");
+    scene.change("alter table cards_away rename to cards").await;
+    let session = scene.put(session.session_id, basket(Some(guest.code.as_str()), &[("espresso", 1)])).await.unwrap();
+    assert_eq!((session.discount, session.degraded), (Amount(25), None));
+}
+
+#[tokio::test]
+async fn a_shop_that_is_not_set_up_says_what_to_do() {
+    let scene = Scene::set().await;
+    scene.change("delete from shop").await;
+    let refusal = scene.put(scene.id(), basket(None, &[])).await.unwrap_err();
+    assert_eq!((refusal.kind, refusal.key.as_str()), (Kind::Unavailable, "shop-not-set-up"));
+    assert_eq!(scene.shop.products(None, None, 1).await.unwrap_err(), refusal);
+}
