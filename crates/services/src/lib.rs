@@ -13,6 +13,9 @@ pub mod seed;
 pub mod staff;
 pub mod till;
 
+#[cfg(test)]
+mod testing;
+
 use std::sync::Arc;
 
 use cache::Cache;

@@ -394,6 +394,14 @@ pub async fn added(tx: &mut Tx, import: Uuid) -> Result<Added, StoreError> {
     Ok(sqlx::query_as(sql).bind(import).fetch_one(&mut **tx).await?)
 }
 
+/// Tells the planner what is there now: until it knows, the next question after a large import can take minutes.
+pub async fn count_afresh(tx: &mut Tx) -> Result<(), StoreError> {
+    sqlx::query("set local default_statistics_target = 30").execute(&mut **tx).await?;
+    sqlx::query("analyze receipts, receipt_lines, customers, products").execute(&mut **tx).await?;
+    sqlx::query("reset default_statistics_target").execute(&mut **tx).await?;
+    Ok(())
+}
+
 /// Keeps what the import reported.
 pub async fn finish(
     tx: &mut Tx,

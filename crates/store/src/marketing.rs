@@ -64,7 +64,7 @@ impl Store {
             ), people as (
                 select p.segment, count(*) as size,
                     percentile_cont(0.5) within group (order by greatest(0, extract(epoch from
-                        case when d.at_till then $2 else coalesce(e.imports, $2) end - d.last) / 86400)::float8)
+                        case when d.at_till then $2 else coalesce(e.imports, $2) end - d.last) / 86400)::float8) filter (where d.last is not null)
                         as recency_days,
                     percentile_cont(0.5) within group (order by d.visits::float8) as frequency,
                     percentile_cont(0.5) within group (order by d.revenue::float8) as monetary,

@@ -204,6 +204,11 @@ pub async fn lock_touched(tx: &mut Tx, import: Uuid, started: DateTime<Utc>) -> 
 ///
 /// A customer who buys while this runs keeps what the purchase wrote: their row is not the one that was computed from.
 pub async fn refresh(tx: &mut Tx, import: Option<Uuid>) -> Result<u64, StoreError> {
+    if is_most(tx, import).await? {
+        // Everything is read anyway. Right after a load the planner may still believe in small tables, and loops.
+        sqlx::query("set local enable_nestloop = off").execute(&mut **tx).await?;
+        sqlx::query("set local work_mem = '64MB'").execute(&mut **tx).await?;
+    }
     let touched = match import {
         Some(_) => "id in (select customer_id from receipts where source = 'import' and import_id = $1)",
         None => "$1::uuid is null",
@@ -240,7 +245,19 @@ pub async fn refresh(tx: &mut Tx, import: Option<Uuid>) -> Result<u64, StoreErro
             and (c.visits, c.spent, c.first_purchase_at, c.last_purchase_at, c.composition)
                 is distinct from (f.visits, f.spent, f.first, f.last, f.composition)"
     );
-    Ok(sqlx::query(sqlx::AssertSqlSafe(sql)).bind(import).execute(&mut **tx).await?.rows_affected())
+    let changed = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(import).execute(&mut **tx).await?.rows_affected();
+    for setting in ["reset enable_nestloop", "reset work_mem"] {
+        sqlx::query(setting).execute(&mut **tx).await?;
+    }
+    Ok(changed)
+}
+
+/// Whether what is asked for is a good part of all receipts.
+async fn is_most(tx: &mut Tx, import: Option<Uuid>) -> Result<bool, StoreError> {
+    let Some(import) = import else { return Ok(true) };
+    let sql = "select (select count(*) from receipts where source = 'import' and import_id = $1) * 20
+        >= (select reltuples from pg_class where oid = 'receipts'::regclass)";
+    Ok(sqlx::query_scalar(sql).bind(import).fetch_one(&mut **tx).await?)
 }
 
 /// The titles of the categories, by id.

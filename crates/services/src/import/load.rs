@@ -21,6 +21,9 @@ use crate::clock::Draw;
 /// External id -> customer, as many as fit; the rest is asked for again.
 const MOST_CUSTOMERS: usize = 200_000;
 
+/// So many lines can make a plan wrong that was made before them.
+const MANY_LINES: u64 = 10_000;
+
 pub(super) struct Loader<'a> {
     shop: &'a Shop,
     tx: Tx,
@@ -289,6 +292,9 @@ impl<'a> Loader<'a> {
         if added.receipts > 0 {
             store::segments::lock_touched(&mut self.tx, self.id, self.started).await?;
             store::segments::refresh(&mut self.tx, Some(self.id)).await?;
+            if self.report.lines >= MANY_LINES {
+                store::import::count_afresh(&mut self.tx).await?;
+            }
         }
         let finished = self.shop.clock.now();
         let report = &mut self.report;

@@ -217,3 +217,6 @@ fn check(import: &ReceiptsImport) -> Result<(), ImportError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;
