@@ -161,10 +161,11 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 /// Runs one verb with the shop and then leaves the private servers, whatever came of it. Ctrl-C and SIGTERM break it
 /// off: what it did not commit never happened.
 async fn with_shop(config: &Config, verb: impl AsyncFnOnce(&Wired) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    let mut stop = serve::Stop::listen();
     let wired = Wired::start(config).await?;
     let outcome = tokio::select! {
         outcome = verb(&wired) => outcome,
-        () = serve::asked_to_stop() => Err(anyhow::anyhow!("stopped before the end; what was not finished was not done")),
+        () = stop.asked() => Err(anyhow::anyhow!("stopped before the end; what was not finished was not done")),
     };
     let stopped = wired.stop().await;
     outcome.and(stopped)

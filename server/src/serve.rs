@@ -33,8 +33,9 @@ pub async fn run(config: &Config, options: Options) -> anyhow::Result<()> {
         Some(address) => Some(listen(address, "serve.metrics_address").await?),
         None => None,
     };
+    let stop = Stop::listen();
     let wired = Wired::start(config).await?;
-    let outcome = open(config, site.as_ref(), listener, metrics, &wired).await;
+    let outcome = open(config, site.as_ref(), listener, metrics, &wired, stop).await;
     let stopped = wired.stop().await;
     outcome.and(stopped)
 }
@@ -45,14 +46,19 @@ async fn open(
     listener: TcpListener,
     metrics: Option<TcpListener>,
     wired: &Wired,
+    mut stop: Stop,
 ) -> anyhow::Result<()> {
     if config.serve.seed_demo && wired.store.settings().await?.is_none() {
         eprintln!("The database is empty: setting up the demo shop.");
-        seed::demo(&wired.shop).await.context("The demo shop could not be set up.")?;
+        // One transaction: stopped in the middle, it never happened.
+        tokio::select! {
+            seeded = seed::demo(&wired.shop) => { seeded.context("The demo shop could not be set up.")?; }
+            () = stop.asked() => return Ok(()),
+        }
     }
     let edge = wired.edge(config)?;
     let router = edge::router(&edge, site)?;
-    let (stop, stopping) = watch::channel(false);
+    let (close, stopping) = watch::channel(false);
     let mut background = tokio::task::JoinSet::new();
     if config.serve.work {
         background.spawn(crate::commands::background(wired.shop.clone(), wired.store.clone(), stopping.clone()));
@@ -70,9 +76,9 @@ async fn open(
     let server = tokio::spawn(serve(listener, router, stopping));
     greet(config, address, site.is_some(), wired).await?;
 
-    asked_to_stop().await;
+    stop.asked().await;
     eprintln!("Stopping.");
-    let _ = stop.send(true);
+    let _ = close.send(true);
     let mut server = server;
     match tokio::time::timeout(config.drain(), &mut server).await {
         Ok(served) => served.context("The server broke down.")??,
@@ -134,8 +140,28 @@ async fn greet(config: &Config, address: SocketAddr, pages: bool, wired: &Wired)
     Ok(())
 }
 
-/// SIGTERM or Ctrl-C.
-pub(crate) async fn asked_to_stop() {
+/// Whether SIGTERM or Ctrl-C came. Listens from the moment it is made, so that a signal during the start is not lost
+/// and the servers that were started are stopped as well.
+pub(crate) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    pub(crate) fn listen() -> Self {
+        let (tell, told) = watch::channel(false);
+        tokio::spawn(async move {
+            signal().await;
+            let _ = tell.send(true);
+        });
+        Self(told)
+    }
+
+    pub(crate) async fn asked(&mut self) {
+        if self.0.wait_for(|asked| *asked).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+async fn signal() {
     let interrupt = async {
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;

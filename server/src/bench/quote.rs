@@ -28,6 +28,7 @@ use super::shop::{Furnished, Size, furnish};
 use crate::config::{Config, Flags};
 use crate::edge::{self, Edge, request};
 use crate::rest;
+use crate::serve::Stop;
 use crate::wiring::Wired;
 
 const SIZE: Size = Size { products: 2_400, customers: 1_000 };
@@ -54,8 +55,12 @@ pub async fn run(quick: bool) -> anyhow::Result<()> {
     let flags = Flags { config: Some("/dev/null".into()), data: Some(folder.0.clone()), ..Flags::default() };
     let config = Config::load(&flags, [])?;
     println!("A private PostgreSQL (durable) and Redis in {}", folder.0.display());
+    let mut stop = Stop::listen();
     let wired = Wired::start(&config).await?;
-    let figures = measure(&config, &wired, &plan).await;
+    let figures = tokio::select! {
+        figures = measure(&config, &wired, &plan) => figures,
+        () = stop.asked() => Err(anyhow::anyhow!("stopped before the end")),
+    };
     wired.stop().await?;
     let figures = figures?;
     println!("{}", serde_json::json!({"bench": "quote", "figures": figures, "machine": machine()}));
