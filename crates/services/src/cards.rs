@@ -56,10 +56,12 @@ impl Shop {
         }
         // Reads the model now if it was never read, because a transaction must not wait for a second connection.
         self.segment_name(customer.segment_model, customer.segment_index).await?;
-        let (cards, version) = self.renew(customer.id).await?;
-        let how_long = if cards.is_empty() { SUMMED_UP } else { CACHED };
-        self.keep(&cards_key(customer.id, version), &cards, how_long).await;
-        Ok(cards)
+        // Goes on when the caller gives up waiting, so that the next one finds them.
+        let (shop, id) = (self.clone(), customer.id);
+        match tokio::spawn(async move { shop.renew(id).await }).await {
+            Ok(cards) => cards,
+            Err(why) => Err(StoreError::Corrupt { what: "new cards", why: why.to_string() }),
+        }
     }
 
     /// Whether new cards are due: they ran out, or a purchase since moved the customer to another segment.
@@ -75,17 +77,19 @@ impl Shop {
         Ok(issued_for(cards) != name)
     }
 
-    /// Issues unless somebody else just did.
-    async fn renew(&self, id: CustomerId) -> Result<(Vec<Card>, i64), StoreError> {
+    /// Issues unless somebody else just did, and keeps the cards in the cache.
+    async fn renew(&self, id: CustomerId) -> Result<Vec<Card>, StoreError> {
         let mut tx = self.store.begin().await?;
-        let Some(customer) = store::customers::lock(&mut tx, id).await? else { return Ok((Vec::new(), 0)) };
-        let cards = store::cards::current(&mut tx, id).await?;
-        if !cards.is_empty() && !self.outdated(&customer, &cards, self.clock.now()).await? {
-            return Ok((cards, customer.offers_version));
+        let Some(customer) = store::customers::lock(&mut tx, id).await? else { return Ok(Vec::new()) };
+        let mut cards = store::cards::current(&mut tx, id).await?;
+        let mut version = customer.offers_version;
+        if cards.is_empty() || self.outdated(&customer, &cards, self.clock.now()).await? {
+            (cards, version) = self.issue(&mut tx, &customer, &cards).await?;
+            store::commit(tx).await?;
         }
-        let issued = self.issue(&mut tx, &customer, &cards).await?;
-        store::commit(tx).await?;
-        Ok(issued)
+        let how_long = if cards.is_empty() { SUMMED_UP } else { CACHED };
+        self.keep(&cards_key(id, version), &cards, how_long).await;
+        Ok(cards)
     }
 
     /// Issues cards in a story's transaction, in place of those that the customer has.

@@ -354,7 +354,7 @@ pub async fn products_bought(
 }
 
 /// Sales that popularity is counted over: the newest, so that the read has a bound.
-const POPULAR_AMONG: i64 = 5_000;
+const POPULAR_AMONG: i64 = 1_000;
 
 /// What guests take of the products that may be offered, over the newest sales. In a shop that has sold nothing, the
 /// first of the menu with `times` 0.
