@@ -1,155 +1,24 @@
 //! Sessions: a basket at a till, what it was evaluated from, and the answer it was given.
 
 use chrono::{DateTime, Utc};
-use domain::{
-    Amount, CategoryId, Currency, CustomerId, MarginFloor, Product, SessionId, SessionState, Sku, StoreId, TillId,
-};
+use domain::{CustomerId, SessionId, SessionState, StoreId, TillId};
 use events::Event;
 use serde_json::Value;
 use uuid::Uuid;
 
 use crate::idempotency::Claim;
 use crate::outbox::Columns;
-use crate::{Store, StoreError, Tx, catalogue, shop};
+use crate::{Store, StoreError, Tx};
 
-/// Everything but customer and cards that a quote is made from, read in one statement.
-#[derive(Clone, Debug)]
-pub struct Ground {
-    pub currency: Currency,
-    pub floor: MarginFloor,
-    pub redeem_with_static_code: bool,
-    /// The session of this id, when there is one already.
-    pub session: Option<Standing>,
-    /// Who has used the code's step, when somebody has.
-    pub code_use: Option<CodeUse>,
-    pub products: Vec<Product>,
-}
+mod ground;
 
-/// What is there of a session, for the decision whether it may be replaced.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
-    pub store: StoreId,
-    pub state: SessionState,
-    pub version: u32,
-    /// The first customer it was quoted for, who stays its customer.
-    pub customer: Option<CustomerId>,
-}
-
-/// One step of a rotating code that was used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CodeUse {
-    pub till: TillId,
-    pub session: Option<SessionId>,
-    pub used_at: DateTime<Utc>,
-}
-
-#[derive(sqlx::FromRow)]
-struct GroundRow {
-    currency: String,
-    min_margin_bp: i32,
-    redeem_with_static_code: bool,
-    session_store: Option<Uuid>,
-    session_state: Option<String>,
-    session_version: Option<i32>,
-    session_customer: Option<Uuid>,
-    code_till: Option<Uuid>,
-    code_session: Option<Uuid>,
-    code_used_at: Option<DateTime<Utc>>,
-    sku: Option<String>,
-    name: Option<String>,
-    category: Option<String>,
-    price: Option<i64>,
-    cost: Option<i64>,
-    offerable: Option<bool>,
-}
-
-impl GroundRow {
-    fn standing(&self) -> Result<Option<Standing>, StoreError> {
-        let (Some(store), Some(state), Some(version)) = (self.session_store, &self.session_state, self.session_version)
-        else {
-            return Ok(None);
-        };
-        Ok(Some(Standing {
-            store: StoreId(store),
-            state: parse_state(state)?,
-            version: u32::try_from(version).unwrap_or(0),
-            customer: self.session_customer.map(CustomerId),
-        }))
-    }
-
-    fn code_use(&self) -> Option<CodeUse> {
-        Some(CodeUse {
-            till: TillId(self.code_till?),
-            session: self.code_session.map(SessionId),
-            used_at: self.code_used_at?,
-        })
-    }
-
-    fn product(self) -> Result<Option<Product>, StoreError> {
-        let (Some(sku), Some(name), Some(category), Some(price), Some(offerable)) =
-            (self.sku, self.name, self.category, self.price, self.offerable)
-        else {
-            return Ok(None);
-        };
-        Ok(Some(Product {
-            sku: catalogue::sku(sku)?,
-            name,
-            category: CategoryId(category),
-            price: Amount(price),
-            cost: self.cost.map(Amount),
-            offerable,
-        }))
-    }
-}
+pub use ground::{CodeUse, Ground, Standing};
 
 fn parse_state(name: &str) -> Result<SessionState, StoreError> {
     SessionState::parse(name).ok_or_else(|| StoreError::Corrupt { what: "session state", why: name.to_owned() })
 }
 
 impl Store {
-    /// Reads what a quote stands on; `None` before the shop was set up.
-    ///
-    /// # Errors
-    /// Only when the store is away.
-    pub async fn ground(
-        &self,
-        session: SessionId,
-        skus: &[Sku],
-        code: Option<(CustomerId, i64)>,
-    ) -> Result<Option<Ground>, StoreError> {
-        let rows = sqlx::query_as::<_, GroundRow>(
-            "select shop.currency, shop.min_margin_bp, shop.redeem_with_static_code, \
-                 sessions.store_id as session_store, sessions.state as session_state, \
-                 sessions.version as session_version, sessions.customer_id as session_customer, \
-                 used_codes.till_id as code_till, used_codes.session_id as code_session, \
-                 used_codes.used_at as code_used_at, \
-                 products.sku, products.name, products.category, products.price, products.cost, products.offerable \
-             from shop \
-             left join sessions on sessions.id = $1 \
-             left join used_codes on used_codes.customer_id = $3 and used_codes.step = $4 \
-             left join products on products.sku = any($2)",
-        )
-        .bind(session.0)
-        .bind(skus.iter().map(Sku::as_str).collect::<Vec<_>>())
-        .bind(code.map(|(customer, _)| customer.0))
-        .bind(code.map(|(_, step)| step))
-        .fetch_all(self.pool())
-        .await?;
-        let Some(first) = rows.first() else { return Ok(None) };
-        let mut ground = Ground {
-            currency: shop::currency(&first.currency)?,
-            floor: shop::floor(first.min_margin_bp)?,
-            redeem_with_static_code: first.redeem_with_static_code,
-            session: first.standing()?,
-            code_use: first.code_use(),
-            products: Vec::with_capacity(rows.len()),
-        };
-        for row in rows {
-            ground.products.extend(row.product()?);
-        }
-        Ok(Some(ground))
-    }
-
     /// A session as it was answered last, and the store that it belongs to.
     ///
     /// # Errors

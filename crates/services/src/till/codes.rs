@@ -30,8 +30,7 @@ pub(super) struct Shown {
 }
 
 impl Shop {
-    /// Finds whose code this is. Every code that is nobody's gets one answer, and a till that shows many has to wait.
-    /// `field` is where the request has the code.
+    /// Finds whose code this is, for a story that reads nothing else of it.
     pub(super) async fn shown(
         &self,
         caller: &TillCaller,
@@ -39,31 +38,24 @@ impl Shop {
         field: &str,
         now: DateTime<Utc>,
     ) -> Result<Shown, Stop> {
-        let shown = match CustomerCode::parse(text) {
-            Ok(CustomerCode::Static(code)) => self.store.customer_by_static_code(&code).await?.map(|customer| Shown {
-                customer,
-                kind: CodeKind::Static,
-                step: None,
-                expired: false,
-            }),
-            Ok(CustomerCode::Rotating(code)) => {
-                self.store.customer_by_handle(code.handle).await?.and_then(|customer| {
-                    let expired = match customer.code_secret.verify(&code, now) {
-                        Ok(()) => false,
-                        Err(CodeError::Expired) => true,
-                        Err(CodeError::Unknown) => return None,
-                    };
-                    Some(Shown { customer, kind: CodeKind::Rotating, step: Some(code.step), expired })
-                })
+        if let Ok(code) = CustomerCode::parse(text) {
+            let customer = match &code {
+                CustomerCode::Static(code) => self.store.customer_by_static_code(code).await?,
+                CustomerCode::Rotating(code) => self.store.customer_by_handle(code.handle).await?,
+            };
+            if let Some(shown) = customer.and_then(|customer| prove(&code, customer, now)) {
+                return Ok(shown);
             }
-            Err(_) => None,
-        };
-        match shown {
-            Some(shown) => Ok(shown),
-            None => {
-                self.within(&format!("wrong-code:{}", caller.till), MAX_WRONG).await?;
-                Err(not_found(field).into())
-            }
+        }
+        Err(self.nobody(caller, field).await)
+    }
+
+    /// The one answer to every code that is nobody's; a till that shows many has to wait. `field` is where the request
+    /// has the code.
+    pub(super) async fn nobody(&self, caller: &TillCaller, field: &str) -> Stop {
+        match self.within(&format!("wrong-code:{}", caller.till), MAX_WRONG).await {
+            Ok(()) => not_found(field).into(),
+            Err(refusal) => refusal.into(),
         }
     }
 
@@ -88,6 +80,19 @@ impl Shop {
             segment: segment.words(Locale::En),
         })
     }
+}
+
+/// Whether the code that led to this customer is theirs: a rotating one must carry their phone's tag.
+pub(super) fn prove(code: &CustomerCode, customer: Customer, now: DateTime<Utc>) -> Option<Shown> {
+    let (step, expired) = match code {
+        CustomerCode::Static(_) => (None, false),
+        CustomerCode::Rotating(code) => match customer.code_secret.verify(code, now) {
+            Ok(()) => (Some(code.step), false),
+            Err(CodeError::Expired) => (Some(code.step), true),
+            Err(CodeError::Unknown) => return None,
+        },
+    };
+    Some(Shown { customer, kind: code.kind(), step, expired })
 }
 
 fn not_found(field: &str) -> Refusal {

@@ -1,4 +1,4 @@
-//! `PUT session`: the hot path. Customer, ground, cards (from the cache), the pure evaluation, and one write.
+//! `PUT session`: the hot path. One read, the cards (from the cache), the pure evaluation, and one write.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use contract::Refusal;
 use contract::till::{
     Allocation, CouponRejection, Degraded, Effect, QuoteMode, Session, SessionLine, SessionRequest, Source, TillCaller,
 };
-use domain::{Card, CardId, CodeKind, Currency, SessionId, SessionState};
+use domain::{Card, CardId, CodeKind, Currency, CustomerCode, SessionId, SessionState};
 use promotions::{ChosenCard, Decision, Facts, Params};
 use store::sessions::{self, Ground, Quote};
 
@@ -21,6 +21,8 @@ use crate::Shop;
 const HOLDS_FOR: TimeDelta = TimeDelta::minutes(30);
 /// Law 9: cards that take longer are left out, and the answer says so.
 const CARDS_WITHIN: Duration = Duration::from_secs(2);
+/// Where the request has the customer's code.
+const FIELD: &str = "/customer_code";
 /// How often a quote is made anew because the session changed while it was made.
 const TRIES: u32 = 4;
 
@@ -54,12 +56,17 @@ impl Shop {
             QuoteMode::Dry { at: Some(at) } => at,
             QuoteMode::Dry { at: None } | QuoteMode::Stored => now,
         };
-        let shown = match &request.customer_code {
-            Some(text) => Some(self.shown(caller, text, "/customer_code", now).await?),
+        let code = request.customer_code.as_deref().map(CustomerCode::parse).transpose();
+        let Ok(code) = code else { return Err(self.nobody(caller, FIELD).await) };
+        let mut ground = self.store.ground(id, &basket.skus(), code.as_ref()).await?.ok_or_else(not_set_up)?;
+        let shown = match code {
+            Some(code) => match ground.customer.take().and_then(|customer| codes::prove(&code, customer, now)) {
+                Some(shown) => Some(shown),
+                None => return Err(self.nobody(caller, FIELD).await),
+            },
             None => None,
         };
         let step = shown.as_ref().and_then(|shown| Some((shown.customer.id, shown.step?)));
-        let ground = self.store.ground(id, &basket.skus(), step).await?.ok_or_else(not_set_up)?;
         check_standing(&ground, caller, shown.as_ref())?;
         let binds = match &shown {
             Some(shown) => codes::usable(shown, ground.code_use, caller, id, now)?,
@@ -183,7 +190,7 @@ fn check_standing(ground: &Ground, caller: &TillCaller, shown: Option<&Shown>) -
     match (standing.customer, shown) {
         (Some(first), Some(shown)) if shown.customer.id != first => {
             Err(Refusal::conflict("customer-mismatch", "This session was begun for another customer: begin a new one.")
-                .at("/customer_code", "customer-mismatch", "Another customer's code."))
+                .at(FIELD, "customer-mismatch", "Another customer's code."))
         }
         _ => Ok(()),
     }
