@@ -2,6 +2,7 @@
 
 pub mod assets;
 pub mod client;
+pub mod faults;
 pub mod health;
 pub mod metrics;
 pub mod pages;

@@ -22,7 +22,7 @@ use tower_http::limit::RequestBodyLimitLayer;
 
 use super::request::within_time;
 use super::security::{PageNonce, page_policy};
-use super::{Edge, Site, visitor};
+use super::{Edge, Site, faults, visitor};
 use crate::rest;
 
 /// The largest body of a server function.
@@ -78,8 +78,8 @@ fn guarded(router: Router, edge: &Edge) -> anyhow::Result<Router<Edge>> {
         .with_rejection_response(foreign);
     Ok(router
         .layer(from_fn(speak))
-        .layer(from_fn_with_state(edge.clone(), page_policy))
         .layer(from_fn_with_state(edge.clone(), visitor::introduce))
+        .layer(from_fn_with_state(edge.clone(), page_policy))
         .layer(RequestBodyLimitLayer::new(MAX_CALL))
         .layer(csrf)
         .layer(CompressionLayer::new())
@@ -89,8 +89,7 @@ fn guarded(router: Router, edge: &Edge) -> anyhow::Result<Router<Edge>> {
 
 /// Another site made the browser send this.
 fn foreign(_: ProtectionError) -> Response<Body> {
-    let refusal = Refusal::forbidden("This request came from another site.");
-    fault(StatusCode::FORBIDDEN, &refusal)
+    faults::refuse("/fn/", Refusal::forbidden("This request came from another site."))
 }
 
 /// The context of every page and call. Runs inside leptos, which has put the request's parts there.
@@ -129,7 +128,8 @@ async fn speak(request: Request, next: Next) -> Response {
     let Ok(bytes) = axum::body::to_bytes(body, MAX_FAULT).await else {
         return StatusCode::INTERNAL_SERVER_ERROR.into_response();
     };
-    if let Ok(refusal) = serde_json::from_slice::<Refusal>(&bytes) {
+    let refusal = serde_json::from_slice::<Refusal>(&bytes).ok();
+    if let Some(refusal) = &refusal {
         parts.status = rest::status(refusal.kind);
         parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         if refusal.kind == Kind::Internal && refusal.incident.is_none() {
@@ -137,11 +137,9 @@ async fn speak(request: Request, next: Next) -> Response {
         }
     }
     parts.headers.remove(CONTENT_LENGTH);
-    Response::from_parts(parts, Body::from(bytes))
-}
-
-/// A refusal as a server function's caller reads it.
-fn fault(status: StatusCode, refusal: &Refusal) -> Response {
-    let body = serde_json::to_vec(refusal).unwrap_or_default();
-    (status, [(CONTENT_TYPE, "application/json")], body).into_response()
+    let mut response = Response::from_parts(parts, Body::from(bytes));
+    if let Some(refusal) = &refusal {
+        faults::retry(&mut response, refusal);
+    }
+    response
 }

@@ -6,15 +6,14 @@ use std::time::Instant;
 
 use axum::extract::{MatchedPath, Request, State};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use contract::Refusal;
 use futures::FutureExt;
 use http::{HeaderMap, HeaderValue, Method};
 use services::clock::Draw;
 use tracing::Instrument;
 
-use super::Edge;
-use crate::rest::{self, Refused};
+use super::{Edge, faults};
 
 const REQUEST_ID: &str = "x-request-id";
 
@@ -28,6 +27,7 @@ pub async fn observe(State(edge): State<Edge>, mut request: Request, next: Next)
     let id = given_id(request.headers()).unwrap_or_else(|| incident(&edge));
     request.extensions_mut().insert(RequestId(id.clone()));
     let method = method_label(request.method());
+    let path = request.uri().path().to_owned();
     let route = request.extensions().get::<MatchedPath>().map_or("unmatched", |path| path.as_str()).to_owned();
     let trace = trace_parent(request.headers());
     let span = tracing::info_span!(
@@ -41,7 +41,7 @@ pub async fn observe(State(edge): State<Edge>, mut request: Request, next: Next)
             // The panic itself was logged by the panic hook.
             Err(_) => {
                 tracing::error!(incident = %id, "a handler panicked");
-                rest::broken(id.clone())
+                faults::refuse(&path, Refusal::internal(id.clone()))
             }
         };
         let (status, elapsed) = (response.status().as_u16(), started.elapsed());
@@ -65,11 +65,12 @@ pub async fn observe(State(edge): State<Edge>, mut request: Request, next: Next)
 /// with the same Idempotency-Key finds out what it did.
 pub async fn within_time(State(edge): State<Edge>, request: Request, next: Next) -> Response {
     let id = request.extensions().get::<RequestId>().map(|id| id.0.clone()).unwrap_or_default();
+    let path = request.uri().path().to_owned();
     match tokio::time::timeout(edge.rules.timeout, next.run(request)).await {
         Ok(response) => response,
         Err(_) => {
             tracing::warn!(incident = %id, "a request ran out of time");
-            Refused::from(Refusal::unavailable(id)).into_response()
+            faults::refuse(&path, Refusal::unavailable(id))
         }
     }
 }

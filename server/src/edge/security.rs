@@ -47,7 +47,7 @@ pub async fn page_policy(State(edge): State<Edge>, mut request: Request, next: N
     request.extensions_mut().insert(PageNonce(nonce));
     let mut response = next.run(request).await;
     if let Ok(value) = HeaderValue::from_str(&policy) {
-        response.headers_mut().insert(CONTENT_SECURITY_POLICY, value);
+        response.headers_mut().entry(CONTENT_SECURITY_POLICY).or_insert(value);
     }
     response
 }

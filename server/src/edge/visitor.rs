@@ -3,7 +3,7 @@
 use app::visitor::{CUSTOMER_COOKIE, LOCALE_COOKIE, STAFF_COOKIE, THEME_COOKIE, Visitor};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum_extra::extract::CookieJar;
 use contract::Refusal;
 use domain::Locale;
@@ -11,8 +11,7 @@ use http::HeaderValue;
 use http::header::{ACCEPT_LANGUAGE, CACHE_CONTROL, VARY};
 use http::request::Parts;
 
-use super::{Edge, client};
-use crate::rest::Refused;
+use super::{Edge, client, faults};
 
 /// The longest token that is worth a look at the store.
 const MAX_TOKEN: usize = 256;
@@ -22,7 +21,7 @@ pub async fn introduce(State(edge): State<Edge>, request: Request, next: Next) -
     let (mut parts, body) = request.into_parts();
     let visitor = match prove(&edge, &parts).await {
         Ok(visitor) => visitor,
-        Err(refusal) => return Refused::from(refusal).into_response(),
+        Err(refusal) => return faults::refuse(parts.uri.path(), refusal),
     };
     let private = visitor.customer.is_some() || visitor.staff.is_some() || parts.uri.path().starts_with("/fn/");
     parts.extensions.insert(visitor);

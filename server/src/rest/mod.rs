@@ -15,7 +15,7 @@ pub mod request;
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::{get, post};
 use contract::{Kind, Refusal};
 use http::header::CACHE_CONTROL;
@@ -56,10 +56,4 @@ async fn unstored(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     response.headers_mut().entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
-}
-
-/// The answer to a request that broke us; the cause is in the log under the incident.
-#[must_use]
-pub fn broken(incident: String) -> Response {
-    Refused::from(Refusal::internal(incident)).into_response()
 }

@@ -124,3 +124,35 @@ async fn a_token_that_nobody_gave_out_is_a_stranger() {
         assert!(page.status.is_success() || page.status.is_redirection(), "{}", page.status);
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_the_database_people_get_a_page_and_screens_a_fault() {
+    let mut stand = Stand::with_pages(&[]).await;
+    drop(std::mem::replace(&mut stand.database, testkit::fresh_database().await));
+    let request = Request::get("/").header("cookie", "kava_customer=token");
+    let page = stand.send(request.body(Body::empty()).unwrap()).await;
+    assert!(page.status.is_server_error(), "{}", page.status);
+    assert!(page.header("content-type").starts_with("text/html") && page.text.contains("lang=\"ru\""));
+    assert_eq!(
+        (page.header("cache-control"), page.headers.get_all("content-security-policy").iter().count()),
+        ("no-store", 1)
+    );
+    let call = Request::post("/fn/v1/home").header("cookie", "kava_customer=token");
+    let fault = stand.send(call.body(Body::empty()).unwrap()).await;
+    assert_eq!((fault.status, fault.header("content-type")), (page.status, "application/json"));
+    assert!(uuid::Uuid::parse_str(fault.json()["incident"].as_str().unwrap()).is_ok(), "{}", fault.text);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_screen_is_refused_with_the_status_of_the_refusal() {
+    let stand = Stand::with_pages(&[]).await;
+    let call = |path: &'static str, body: &'static str| {
+        let request = Request::post(path).header("content-type", "application/x-www-form-urlencoded");
+        stand.send(request.body(Body::from(body)).unwrap())
+    };
+    let stranger = call("/fn/v1/home", "").await;
+    assert_eq!((stranger.status.as_u16(), stranger.header("cache-control")), (401, "no-store"));
+    assert_eq!(stranger.json()["key"], "unauthenticated");
+    let wrong = call("/fn/v1/staff/sign-in", "login=nobody&password=wrong").await;
+    assert!(wrong.status.is_client_error(), "{} {}", wrong.status, wrong.text);
+}
