@@ -17,11 +17,11 @@ use contract::Refusal;
 use contract::customer::{CustomerCaller, SessionToken};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
-use store::customers::Customer;
 use store::StoreError;
+use store::customers::Customer;
 
-use crate::clock::Draw;
 use crate::Shop;
+use crate::clock::Draw;
 
 impl Shop {
     /// The customer of a log-in; somebody who is no longer there must sign in again.
