@@ -13,7 +13,7 @@ use domain::{Amount, CategoryId, Currency, CustomerId, Locale, SegmentModelId, S
 use events::Event;
 use segmentation::{Facts, FitError, Model, Params};
 use serde_json::json;
-use store::segments::{Change, Features, StoredModel};
+use store::segments::{Change, Features, StoredModel, Whose};
 use store::{StoreError, Tx};
 
 use crate::Shop;
@@ -248,18 +248,21 @@ pub async fn fit(shop: &Shop) -> Result<FitReport, Refusal> {
     // Repairing is right by itself, and its locks must not be held while the model is fitted.
     let mut tx = shop.store.begin().await.map_err(failed)?;
     alone(&mut tx).await.map_err(failed)?.then_some(()).ok_or_else(busy)?;
-    let repaired = store::segments::refresh(&mut tx, None).await.map_err(failed)?;
+    let repaired = store::segments::refresh(&mut tx, Whose::Everybody).await.map_err(failed)?;
     store::commit(tx).await.map_err(failed)?;
 
     let mut tx = shop.store.begin().await.map_err(failed)?;
-    alone(&mut tx).await.map_err(failed)?.then_some(()).ok_or_else(busy)?;
-    let samples = samples(&mut tx, now).await.map_err(failed)?;
-    let titles = store::segments::category_titles(&mut tx).await.map_err(failed)?;
-    let currency = store::segments::currency(&mut tx).await.map_err(failed)?;
-    let model = learn(samples, titles).await?;
-    let id = SegmentModelId(shop.entropy.id(now));
-    let (version, moved) = put_in_use(shop, &mut tx, id, &model, currency, now).await.map_err(failed)?;
-    store::commit(tx).await.map_err(failed)?;
+    let (model, version, moved, currency) = match fit_within(shop, &mut tx, now).await {
+        Ok(fitted) => {
+            store::commit(tx).await.map_err(failed)?;
+            fitted
+        }
+        Err(refusal) => {
+            // At once, so that whoever tries next does not find this fit still at work.
+            let _ = tx.rollback().await;
+            return Err(refusal);
+        }
+    };
 
     let report = model.report();
     Ok(FitReport {
@@ -272,6 +275,20 @@ pub async fn fit(shop: &Shop) -> Result<FitReport, Refusal> {
         segments: model.segments().to_vec(),
         currency,
     })
+}
+
+type Fitted = (Arc<Model>, i32, u64, Option<Currency>);
+
+async fn fit_within(shop: &Shop, tx: &mut Tx, now: DateTime<Utc>) -> Result<Fitted, Refusal> {
+    let failed = |error: StoreError| shop.failed(&error);
+    alone(tx).await.map_err(failed)?.then_some(()).ok_or_else(busy)?;
+    let samples = samples(tx, now).await.map_err(failed)?;
+    let titles = store::segments::category_titles(tx).await.map_err(failed)?;
+    let currency = store::segments::currency(tx).await.map_err(failed)?;
+    let model = learn(samples, titles).await?;
+    let id = SegmentModelId(shop.entropy.id(now));
+    let (version, moved) = put_in_use(shop, tx, id, &model, currency, now).await.map_err(failed)?;
+    Ok((model, version, moved, currency))
 }
 
 async fn alone(tx: &mut Tx) -> Result<bool, StoreError> {

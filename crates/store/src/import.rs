@@ -356,6 +356,11 @@ pub async fn uncategorised(tx: &mut Tx) -> Result<Vec<(String, String)>, StoreEr
     Ok(sqlx::query_as(sql).fetch_all(&mut **tx).await?)
 }
 
+/// The category of each of these products.
+pub async fn categories_of(tx: &mut Tx, skus: &[String]) -> Result<Vec<(String, String)>, StoreError> {
+    Ok(sqlx::query_as("select sku, category from products where sku = any($1)").bind(skus).fetch_all(&mut **tx).await?)
+}
+
 pub async fn categories(tx: &mut Tx) -> Result<Vec<String>, StoreError> {
     Ok(sqlx::query_scalar("select id from categories").fetch_all(&mut **tx).await?)
 }

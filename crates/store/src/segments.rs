@@ -189,29 +189,74 @@ pub async fn keep_changes(tx: &mut Tx, changes: &[Change], at: DateTime<Utc>) ->
     Ok(())
 }
 
-/// Locks the customers of an import who were there before it, so that no purchase comes between their receipts and
-/// their features.
-pub async fn lock_touched(tx: &mut Tx, import: Uuid, started: DateTime<Utc>) -> Result<(), StoreError> {
-    let sql = "select 1 from customers where created_at <> $2
-            and id in (select customer_id from receipts where source = 'import' and import_id = $1)
-        order by id for update";
-    sqlx::query(sql).bind(import).bind(started).execute(&mut **tx).await?;
+/// Locks customers in order of id, so that no purchase comes between their receipts and their features.
+pub async fn lock_all(tx: &mut Tx, customers: &[Uuid]) -> Result<(), StoreError> {
+    let sql = "select 1 from customers where id = any($1) order by id for update";
+    sqlx::query(sql).bind(customers).execute(&mut **tx).await?;
     Ok(())
 }
 
+/// Features that were counted outside. Times as PostgreSQL reads them.
+#[derive(Clone, Debug)]
+pub struct Counted {
+    pub id: Uuid,
+    pub visits: i32,
+    pub spent: i64,
+    pub first: Option<String>,
+    pub last: Option<String>,
+    pub composition: serde_json::Value,
+}
+
+/// Writes counted features of customers whom nobody else knows yet.
+pub async fn write_counted(tx: &mut Tx, counted: &[Counted]) -> Result<(), StoreError> {
+    let sql = "update customers c set visits = n.visits, spent = n.spent, first_purchase_at = n.first::timestamptz,
+            last_purchase_at = n.last::timestamptz, composition = n.composition
+        from unnest($1::uuid[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::jsonb[])
+            as n (id, visits, spent, first, last, composition)
+        where c.id = n.id";
+    for some in counted.chunks(10_000) {
+        sqlx::query(sql)
+            .bind(some.iter().map(|n| n.id).collect::<Vec<_>>())
+            .bind(some.iter().map(|n| n.visits).collect::<Vec<_>>())
+            .bind(some.iter().map(|n| n.spent).collect::<Vec<_>>())
+            .bind(some.iter().map(|n| n.first.as_deref()).collect::<Vec<_>>())
+            .bind(some.iter().map(|n| n.last.as_deref()).collect::<Vec<_>>())
+            .bind(some.iter().map(|n| &n.composition).collect::<Vec<_>>())
+            .execute(&mut **tx)
+            .await?;
+    }
+    Ok(())
+}
+
+/// Whose features [`refresh`] computes.
+#[derive(Clone, Copy, Debug)]
+pub enum Whose<'a> {
+    Everybody,
+    /// The customers of an import.
+    OfImport(Uuid),
+    These(&'a [Uuid]),
+}
+
 /// Computes features from the receipts that are not cancelled, and writes those that differ; says how many did.
-/// `import`: only the customers of that import; `None`: everybody.
 ///
 /// A customer who buys while this runs keeps what the purchase wrote: their row is not the one that was computed from.
-pub async fn refresh(tx: &mut Tx, import: Option<Uuid>) -> Result<u64, StoreError> {
-    if is_most(tx, import).await? {
+pub async fn refresh(tx: &mut Tx, whose: Whose<'_>) -> Result<u64, StoreError> {
+    let (import, ids) = match whose {
+        Whose::Everybody => (None, None),
+        Whose::OfImport(import) => (Some(import), None),
+        Whose::These(ids) => (None, Some(ids)),
+    };
+    if is_most(tx, whose).await? {
         // Everything is read anyway. Right after a load the planner may still believe in small tables, and loops.
         sqlx::query("set local enable_nestloop = off").execute(&mut **tx).await?;
         sqlx::query("set local work_mem = '64MB'").execute(&mut **tx).await?;
     }
-    let touched = match import {
-        Some(_) => "id in (select customer_id from receipts where source = 'import' and import_id = $1)",
-        None => "$1::uuid is null",
+    let touched = match whose {
+        Whose::Everybody => "$1::uuid is null and $2::uuid[] is null",
+        Whose::OfImport(_) => {
+            "id in (select customer_id from receipts where source = 'import' and import_id = $1) and $2::uuid[] is null"
+        }
+        Whose::These(_) => "$1::uuid is null and id = any($2)",
     };
     let sql = format!(
         "with touched as materialized (
@@ -245,19 +290,22 @@ pub async fn refresh(tx: &mut Tx, import: Option<Uuid>) -> Result<u64, StoreErro
             and (c.visits, c.spent, c.first_purchase_at, c.last_purchase_at, c.composition)
                 is distinct from (f.visits, f.spent, f.first, f.last, f.composition)"
     );
-    let changed = sqlx::query(sqlx::AssertSqlSafe(sql)).bind(import).execute(&mut **tx).await?.rows_affected();
+    let changed =
+        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(import).bind(ids).execute(&mut **tx).await?.rows_affected();
     for setting in ["reset enable_nestloop", "reset work_mem"] {
         sqlx::query(setting).execute(&mut **tx).await?;
     }
     Ok(changed)
 }
 
-/// Whether what is asked for is a good part of all receipts.
-async fn is_most(tx: &mut Tx, import: Option<Uuid>) -> Result<bool, StoreError> {
-    let Some(import) = import else { return Ok(true) };
-    let sql = "select (select count(*) from receipts where source = 'import' and import_id = $1) * 20
-        >= (select reltuples from pg_class where oid = 'receipts'::regclass)";
-    Ok(sqlx::query_scalar(sql).bind(import).fetch_one(&mut **tx).await?)
+/// Whether what is asked for is a good part of everything.
+async fn is_most(tx: &mut Tx, whose: Whose<'_>) -> Result<bool, StoreError> {
+    let count = match whose {
+        Whose::Everybody | Whose::OfImport(_) => return Ok(true),
+        Whose::These(ids) => i64::try_from(ids.len()).unwrap_or(i64::MAX),
+    };
+    let sql = "select $1::float8 * 20 >= reltuples from pg_class where oid = 'customers'::regclass";
+    Ok(sqlx::query_scalar(sql).bind(count as f64).fetch_one(&mut **tx).await?)
 }
 
 /// The titles of the categories, by id.

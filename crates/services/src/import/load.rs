@@ -1,19 +1,20 @@
 //! Batches into the database: which receipts are new, which go on, which are there; then COPY.
 
-use std::collections::BTreeSet;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use chrono::{DateTime, Utc};
 use domain::Amount;
 use domain::code::{CodeHandle, RotatingSecret, StaticCode};
 use store::Tx;
 use store::import::{Existing, NewCustomer, NewLine, NewReceipt, Rows};
+use store::segments::Whose;
 use uuid::Uuid;
 
 use super::batch::{Batch, BatchReceipt};
 use super::category;
 use super::product::{KnownUntil, MOST_IN_MEMORY, Products};
 use super::rejects::{Reject, Rejects};
+use super::tally::Tallies;
 use super::{ImportError, Report};
 use crate::Shop;
 use crate::clock::Draw;
@@ -32,6 +33,9 @@ pub(super) struct Loader<'a> {
     known_until: Option<KnownUntil>,
     customers: HashMap<String, Uuid>,
     products: Products,
+    tallies: Tallies,
+    /// Customers of these receipts who were there before.
+    known: HashSet<Uuid>,
     rejects: Rejects,
     report: Report,
 }
@@ -56,6 +60,8 @@ impl<'a> Loader<'a> {
             known_until: known_until.map(|(local, utc)| KnownUntil { local, utc: utc.naive_utc() }),
             customers: HashMap::new(),
             products: Products::default(),
+            tallies: Tallies::default(),
+            known: HashSet::new(),
             rejects,
             report: Report::default(),
         })
@@ -116,6 +122,9 @@ impl<'a> Loader<'a> {
                     (id, 0)
                 }
             };
+            if let Some(customer) = receipt.customer.as_ref().and_then(|c| self.customers.get(c)) {
+                self.tallies.add(*customer, receipt, position == 0, |product| &products[product].0);
+            }
             let count = receipt.lines.len() as u64;
             match (receipt.is_return, &receipt.customer) {
                 (true, _) => self.report.returned += count,
@@ -229,7 +238,9 @@ impl<'a> Loader<'a> {
         if unknown.is_empty() {
             return Ok(());
         }
-        self.customers.extend(store::import::customers(&mut self.tx, &unknown).await?);
+        let known = store::import::customers(&mut self.tx, &unknown).await?;
+        self.known.extend(known.iter().map(|(_, id)| id).filter(|id| !self.tallies.has(id)));
+        self.customers.extend(known);
         // Drawing a code that is taken happens once in a trillion; then the next draw is another one.
         for _ in 0..4 {
             let new: Vec<NewCustomer> = missing(&self.customers)
@@ -247,6 +258,7 @@ impl<'a> Loader<'a> {
             }
             let added = store::import::add_customers(&mut self.tx, &new, self.started).await?;
             self.report.new_customers += added.len() as u64;
+            added.iter().for_each(|(_, id)| self.tallies.begin(*id));
             self.customers.extend(added);
         }
         Err(ImportError::Interrupted)
@@ -280,6 +292,31 @@ impl<'a> Loader<'a> {
         Ok(())
     }
 
+    /// New customers were counted while their lines went by; the database counts everybody else.
+    async fn bring_features_up_to_date(&mut self) -> Result<(), ImportError> {
+        let tallies = std::mem::take(&mut self.tallies);
+        let given_up = tallies.was_given_up();
+        if !given_up {
+            let categories = store::import::categories_of(&mut self.tx, &tallies.skus()).await?;
+            let counted = tallies.finish(&categories.into_iter().collect());
+            store::segments::write_counted(&mut self.tx, &counted).await?;
+        }
+        let known: Vec<Uuid> = self.known.iter().copied().collect();
+        store::segments::lock_all(&mut self.tx, &known).await?;
+        if given_up {
+            store::segments::refresh(&mut self.tx, Whose::OfImport(self.id)).await?;
+        } else if !known.is_empty() {
+            store::segments::refresh(&mut self.tx, Whose::These(&known)).await?;
+        }
+        Ok(())
+    }
+
+    /// Nothing happened, and the next import need not wait.
+    pub(super) async fn abandon(self) {
+        // What cannot be rolled back in words is rolled back with the connection.
+        let _ = self.tx.rollback().await;
+    }
+
     pub(super) async fn finish(mut self, file_name: &str) -> Result<Report, ImportError> {
         self.write_products().await?;
         if self.report.new_products > 0 {
@@ -290,8 +327,7 @@ impl<'a> Loader<'a> {
         }
         let added = store::import::added(&mut self.tx, self.id).await?;
         if added.receipts > 0 {
-            store::segments::lock_touched(&mut self.tx, self.id, self.started).await?;
-            store::segments::refresh(&mut self.tx, Some(self.id)).await?;
+            self.bring_features_up_to_date().await?;
             if self.report.lines >= MANY_LINES {
                 store::import::count_afresh(&mut self.tx).await?;
             }

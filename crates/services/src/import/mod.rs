@@ -12,6 +12,7 @@ mod phone;
 mod product;
 mod rejects;
 mod source;
+mod tally;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -148,33 +149,33 @@ impl Shop {
         };
 
         let mut tx = self.store.begin().await?;
-        if !store::import::try_lock(&mut tx).await? {
-            return Err(ImportError::Busy);
+        let there = store::import::shop(&mut tx).await?;
+        if let Some((currency, _)) = there
+            && currency != import.currency
+        {
+            return Err(ImportError::OtherCurrency { shop: currency, import: import.currency });
         }
-        let zone = match store::import::shop(&mut tx).await? {
-            Some((currency, _)) if currency != import.currency => {
-                return Err(ImportError::OtherCurrency { shop: currency, import: import.currency });
-            }
-            Some((_, zone)) => import.time_zone.clone().unwrap_or(zone),
-            None => {
-                let zone = import.time_zone.clone().unwrap_or_else(|| "UTC".to_owned());
-                let settings = store::shop::Settings {
-                    name: "Kava".to_owned(),
-                    currency: import.currency,
-                    time_zone: zone.clone(),
-                    floor: MarginFloor { min_margin: MIN_MARGIN },
-                    redeem_with_static_code: true,
-                    demo: false,
-                    catalogue_version: 1,
-                };
-                store::shop::create(&mut tx, &settings, started).await?;
-                zone
-            }
-        };
+        let shops_zone = there.as_ref().map_or("UTC", |(_, zone)| zone);
+        let zone = import.time_zone.clone().unwrap_or_else(|| shops_zone.to_owned());
         if !store::import::read_times_in(&mut tx, &zone).await? {
             return Err(ImportError::Option(format!(
                 "there is no time zone {zone:?}; write one such as Europe/London"
             )));
+        }
+        if !store::import::try_lock(&mut tx).await? {
+            return Err(ImportError::Busy);
+        }
+        if there.is_none() {
+            let settings = store::shop::Settings {
+                name: "Kava".to_owned(),
+                currency: import.currency,
+                time_zone: zone,
+                floor: MarginFloor { min_margin: MIN_MARGIN },
+                redeem_with_static_code: true,
+                demo: false,
+                catalogue_version: 1,
+            };
+            store::shop::create(&mut tx, &settings, started).await?;
         }
 
         let (give, mut batches) = tokio::sync::mpsc::channel(3);
@@ -185,10 +186,16 @@ impl Shop {
         let id = self.entropy.id(started);
         let rejects = rejects::Rejects::new(rejects::Place::new(import.rejects.as_deref(), &import.file));
         let mut loader = load::Loader::begin(self, tx, id, started, rejects).await?;
-        while let Some(batch) = batches.recv().await {
-            loader.load(batch).await?;
+        let loaded = async {
+            while let Some(batch) = batches.recv().await {
+                loader.load(batch).await?;
+            }
+            reader.await.map_err(|_| ImportError::Interrupted)?
+        };
+        if let Err(error) = loaded.await {
+            loader.abandon().await;
+            return Err(error);
         }
-        reader.await.map_err(|_| ImportError::Interrupted)??;
         let name = import.file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         loader.finish(&name).await
     }

@@ -149,6 +149,9 @@ async fn an_overlapping_file_adds_only_what_is_new_and_other_content_is_rejected
     assert_eq!((report.already_there, report.rejected, report.imported), (2, 2, 2));
     assert_eq!(report.rejected_by_reason.get("receipt-differs"), Some(&2));
     assert_eq!(scene.text("select visits || ' ' || spent from customers where external_id = '17850'").await, "2 3954");
+    let mut tx = scene.shop.store.begin().await.unwrap();
+    assert_eq!(store::segments::refresh(&mut tx, store::segments::Whose::Everybody).await.unwrap(), 0);
+    drop(tx);
     // News changes a product, history does not.
     assert_eq!(scene.text("select price || name from products where sku = '85123A'").await, "275WHITE HEART HOLDER");
     assert_eq!(scene.text("select price || name from products where sku = '71053'").await, "339WHITE METAL LANTERN");
@@ -239,6 +242,11 @@ async fn the_real_receipts_import_whole() {
     .await
     .unwrap();
     assert_eq!(wrong, 0, "every receipt is the sum of its lines");
+
+    let mut tx = scene.shop.store.begin().await.unwrap();
+    let repaired = store::segments::refresh(&mut tx, store::segments::Whose::Everybody).await.unwrap();
+    assert_eq!(repaired, 0, "what was counted on the way is what the receipts say");
+    drop(tx);
 
     let again = scene.import(import("second.csv")).await.unwrap();
     assert_eq!((again.already_there, again.rejected, again.receipts), (240_007 - 738, 738, 0));

@@ -171,11 +171,15 @@ async fn kept_up_by_purchases_is_computed_from_receipts() {
     assert_eq!((boris.visits, boris.spent, boris.first_purchase_at, boris.composition.len()), (0, 0, None, 0));
 
     let mut tx = scene.shop.store.begin().await.unwrap();
-    assert_eq!(store::segments::refresh(&mut tx, None).await.unwrap(), 0, "nothing differs from the receipts");
+    assert_eq!(
+        store::segments::refresh(&mut tx, Whose::Everybody).await.unwrap(),
+        0,
+        "nothing differs from the receipts"
+    );
     store::commit(tx).await.unwrap();
     scene.run("update customers set visits = 77, spent = -1, composition = '{}', first_purchase_at = null").await;
     let mut tx = scene.shop.store.begin().await.unwrap();
-    assert_eq!(store::segments::refresh(&mut tx, None).await.unwrap(), 2);
+    assert_eq!(store::segments::refresh(&mut tx, Whose::Everybody).await.unwrap(), 2);
     store::commit(tx).await.unwrap();
     assert_eq!(scene.features().await, kept, "and what differs is brought back");
 }
