@@ -25,11 +25,22 @@ impl Text {
     }
 }
 
-/// The language of this page. It is fixed for the life of a page: choosing another one sets a cookie and reloads, so
-/// that the first client render is byte for byte what the server sent.
+/// The language of this page. It is fixed for the life of a page: choosing another one sets a cookie and loads it anew.
+/// The server takes it from the visitor; an island in the browser reads it from `<html lang>`, where the server wrote it.
 #[must_use]
 pub fn use_locale() -> Locale {
-    use_context::<Locale>().unwrap_or_default()
+    use_context::<Locale>().unwrap_or_else(of_document)
+}
+
+#[cfg(feature = "hydrate")]
+fn of_document() -> Locale {
+    let tag = document().document_element().and_then(|root| root.get_attribute("lang"));
+    Locale::negotiate(&tag.unwrap_or_default())
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn of_document() -> Locale {
+    Locale::default()
 }
 
 /// `text` in the page's language.

@@ -10,7 +10,8 @@ use crate::customer::{
     HomePage, MenuPage, NotFoundPage, OffersPage, OfflinePage, ProfilePage, SavingsPage, SignInCodePage, SignInPage,
     WelcomePage,
 };
-use crate::page::Page;
+#[cfg(feature = "ssr")]
+use crate::page::{Page, Theme};
 
 /// Where the offline page lies. The service worker keeps it and shows it for any address when there is no network.
 pub const OFFLINE: &str = "/offline";
@@ -41,9 +42,9 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     };
     // One colour when the customer chose a theme, the system's two when not.
     let colours: &[(&str, Option<&str>)] = match page.theme {
-        "light" => &[("#fbf7f1", None)],
-        "dark" => &[("#16100e", None)],
-        _ => &[
+        Theme::Light => &[("#fbf7f1", None)],
+        Theme::Dark => &[("#16100e", None)],
+        Theme::Auto => &[
             ("#fbf7f1", Some("(prefers-color-scheme: light)")),
             ("#16100e", Some("(prefers-color-scheme: dark)")),
         ],
@@ -52,8 +53,8 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
         <!DOCTYPE html>
         <html
             lang=page.locale.tag()
-            data-theme=page.theme
-            data-customer=if page.signed_in.get_untracked() { "yes" } else { "no" }
+            data-theme=page.theme.name()
+            data-customer=if page.signed_in { "yes" } else { "no" }
             data-shell=offline.then_some("offline")
         >
             <head>
@@ -72,7 +73,7 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="apple-touch-icon" href="/icons/apple-touch-icon.png"/>
                 <link rel="preload" href=font r#as="font" r#type="font/woff2" crossorigin="anonymous"/>
                 <HashedStylesheet options=options.clone() id="style"/>
-                <HydrationScripts options/>
+                <HydrationScripts options islands=true/>
                 <script type="module" src="/js/pwa.js" nonce=use_nonce()></script>
                 <MetaTags/>
             </head>
@@ -88,13 +89,17 @@ fn theme_colour(colour: &'static str, media: Option<&'static str>) -> impl IntoV
     leptos::html::meta().name("theme-color").content(colour).attr("media", media)
 }
 
-/// Everything that is routed. Pages are rendered whole before they are sent, so that they also work without JavaScript.
+/// Everything that is routed. Pages are rendered here, on the server, and whole before they are sent, so that they also work
+/// without JavaScript. Only what moves is an `#[island]`, and only islands cost the customer's download.
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
-    let page = Page::here();
-    provide_context(page);
-    provide_context(page.locale);
+    #[cfg(feature = "ssr")]
+    {
+        let page = Page::here();
+        provide_context(page);
+        provide_context(page.locale);
+    }
     view! {
         <Router>
             <Routes fallback=NotFoundPage>

@@ -1,22 +1,30 @@
-//! The wasm entry point: hydrates what the server rendered, or mounts the offline page when there is no server.
+//! The wasm entry point: wakes the islands of a page that the server rendered, or mounts the offline page when there is no
+//! server.
 
-use leptos::mount::{hydrate_body, mount_to_body};
+use std::time::Duration;
+
+use leptos::mount::{hydrate_islands, mount_to_body};
+use leptos::prelude::set_timeout;
 use wasm_bindgen::prelude::wasm_bindgen;
 
-/// Called by the script that the shell renders. `<html data-hydrated>` says that the page is alive.
+/// Called by the script that the shell renders, which wakes the islands right after, in the same task.
+/// `<html data-hydrated>` says that the page is alive.
 #[wasm_bindgen]
 pub fn hydrate() {
     console_error_panic_hook::set_once();
     let Some(document) = web_sys::window().and_then(|window| window.document()) else { return };
     let Some(root) = document.document_element() else { return };
     if root.get_attribute("data-shell").as_deref() == Some("offline") {
-        // It is shown for any address, so there is nothing to hydrate it against.
+        // It is shown for any address and by itself: nothing of the server's page is left to wake.
         if let Some(body) = document.body() {
             body.set_inner_html("");
         }
         mount_to_body(app::customer::OfflineCode);
     } else {
-        hydrate_body(app::App);
+        if root.get_attribute("data-customer").as_deref() != Some("yes") {
+            app::customer::offline::forget();
+        }
+        hydrate_islands();
     }
-    _ = root.set_attribute("data-hydrated", "");
+    set_timeout(move || _ = root.set_attribute("data-hydrated", ""), Duration::ZERO);
 }

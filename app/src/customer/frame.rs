@@ -2,7 +2,7 @@
 
 use leptos::prelude::*;
 use leptos_router::components::{A, Redirect};
-use leptos_router::hooks::use_location;
+use leptos_router::hooks::{use_location, use_query_map};
 
 use super::sign_in::state::in_query;
 use crate::i18n::{Text, tr, use_locale};
@@ -32,19 +32,18 @@ const PLACES: [(&str, Icon, Text); 5] = [
 
 #[component]
 pub fn Frame(children: Children) -> impl IntoView {
-    let page = use_page();
-    when_alive(focus_heading);
+    let signed_in = use_page().signed_in;
     view! {
         <div class="app">
             <a class="skip-link" href="#main" rel="external">{tr(SKIP)}</a>
             <header class="app__bar">
                 <a class="app__brand" href="/"><Logo/>"Kava"</a>
                 <nav class="nav" aria-label=tr(MAIN)>
-                    {move || if page.signed_in.get() { links(&PLACES, false) } else { links(&PLACES[2..3], false) }}
+                    {if signed_in { links(&PLACES, false) } else { links(&PLACES[2..3], false) }}
                 </nav>
                 <div class="app__end">
                     <LanguageLink/>
-                    {move || (!page.signed_in.get()).then(|| view! {
+                    {(!signed_in).then(|| view! {
                         <A href="/sign-in" attr:class="button button--small">{tr(SIGN_IN)}</A>
                     })}
                 </div>
@@ -53,7 +52,7 @@ pub fn Frame(children: Children) -> impl IntoView {
                 <OfflineNotice/>
                 {children()}
             </main>
-            {move || page.signed_in.get().then(|| view! {
+            {signed_in.then(|| view! {
                 <nav class="tabs" aria-label=tr(MAIN)>{links(&PLACES, true)}</nav>
             })}
         </div>
@@ -78,7 +77,7 @@ pub fn LanguageLink() -> impl IntoView {
         domain::Locale::Ru => ("English", "en", "EN"),
     };
     let here = use_location().pathname;
-    let href = move || format!("/preferences?locale={tag}&next={}", in_query(&here.read()));
+    let href = format!("/preferences?locale={tag}&next={}", in_query(&here.read_untracked()));
     view! {
         <a class="quiet-link" href=href rel="external" lang=tag hreflang=tag aria-label=other>{short}</a>
     }
@@ -86,35 +85,22 @@ pub fn LanguageLink() -> impl IntoView {
 
 /// Shows its children to a signed-in customer; anybody else signs in first and comes back.
 #[component]
-pub fn SignedIn(children: ChildrenFn) -> impl IntoView {
-    let page = use_page();
-    let here = use_location().pathname;
-    move || {
-        if page.signed_in.get() {
-            children()
-        } else {
-            let path = format!("/sign-in?next={}", in_query(&here.get_untracked()));
-            view! { <Redirect path=path/> }.into_any()
-        }
+pub fn SignedIn(children: Children) -> impl IntoView {
+    if use_page().signed_in {
+        return children();
     }
+    let path = use_location().pathname.get_untracked();
+    view! { <Redirect path=format!("/sign-in?next={}", in_query(&path))/> }.into_any()
 }
 
-/// After a navigation inside the app the heading gets the focus, as it would have after a page load.
-fn focus_heading() {
-    let page = use_page();
-    if page.visited.try_get_value() == Some(true)
-        && let Ok(Some(heading)) = document().query_selector("#main h1")
-    {
-        use wasm_bindgen::JsCast;
-        _ = heading.set_attribute("tabindex", "-1");
-        if let Some(heading) = heading.dyn_ref::<web_sys::HtmlElement>() {
-            _ = heading.focus();
-        }
-    }
-    page.visited.set_value(true);
+/// The key of the refusal that a plain form came back with.
+#[must_use]
+pub fn refused() -> Option<String> {
+    use_query_map().read_untracked().get("refused")
 }
 
-#[component]
+/// Says when the network goes, and when it is back.
+#[island]
 fn OfflineNotice() -> impl IntoView {
     let away = RwSignal::new(false);
     when_alive(move || {

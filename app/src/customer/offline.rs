@@ -7,7 +7,6 @@ use leptos_meta::Title;
 use super::home::CodeCard;
 use super::home::state::Code;
 use crate::i18n::{Text, tr};
-use crate::page::Page;
 use crate::ui::{EmptyState, Icon, Logo, icon};
 
 const KEY: &str = "kava.code";
@@ -59,16 +58,13 @@ pub fn OfflinePage() -> impl IntoView {
 /// The offline page in the browser: mounted, not hydrated, because it is shown for any address.
 #[component]
 pub fn OfflineCode() -> impl IntoView {
-    let page = Page::here();
-    provide_context(page);
-    provide_context(page.locale);
     let body = match kept() {
         Some(code) => {
             let first = code.clock.showing(js_sys::Date::now());
             view! {
                 <div class="page page--narrow">
                     <div class="page__head"><h1>{tr(TITLE)}</h1><p>{tr(LEAD)}</p></div>
-                    <CodeCard code=code first=first/>
+                    <CodeCard code=code first=first asked=None/>
                     <Again/>
                 </div>
             }

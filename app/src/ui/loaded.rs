@@ -1,4 +1,4 @@
-//! What a screen shows while its data is on the way, when it is here, and when it did not come.
+//! What a screen shows when its data is here, and when it did not come.
 
 use leptos::prelude::*;
 use serde::Serialize;
@@ -7,8 +7,8 @@ use serde::de::DeserializeOwned;
 use super::FaultNotice;
 use crate::fault::Fault;
 
-/// `skeleton` while loading, `show` with the value, or the refusal with another try. While it is fetched again the old
-/// view stays.
+/// `show` with the value, or the refusal with another try. Pages are sent whole, so `skeleton` is seen only where one is
+/// streamed; it has the final size.
 pub fn loaded<T>(
     resource: Resource<Result<T, Fault>>,
     skeleton: fn() -> AnyView,
@@ -17,13 +17,12 @@ pub fn loaded<T>(
 where
     T: Clone + Serialize + DeserializeOwned + Send + Sync + 'static,
 {
-    let retry = Callback::new(move |()| resource.refetch());
     view! {
-        <Transition fallback=skeleton>
+        <Suspense fallback=skeleton>
             {move || resource.get().map(|answer| match answer {
                 Ok(value) => show(value),
-                Err(fault) => view! { <FaultNotice fault=fault retry=retry/> }.into_any(),
+                Err(fault) => view! { <FaultNotice fault=fault retry=true/> }.into_any(),
             })}
-        </Transition>
+        </Suspense>
     }
 }

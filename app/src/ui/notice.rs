@@ -33,9 +33,9 @@ pub fn Notice(#[prop(default = Tone::Plain)] tone: Tone, children: Children) -> 
 #[component]
 pub fn FaultNotice(
     fault: Fault,
-    /// Offers another try where one makes sense.
+    /// Offers to load the page again.
     #[prop(optional)]
-    retry: Option<Callback<()>>,
+    retry: bool,
 ) -> impl IntoView {
     let signed_out = fault.0.is("unauthenticated");
     let words = fault.words(use_locale());
@@ -45,9 +45,7 @@ pub fn FaultNotice(
             <p>{words}</p>
             {incident.map(|incident| view! { <p class="soft">{incident}</p> })}
             {signed_out.then(|| view! { <a class="button button--small" href="/sign-in">{tr(SIGN_IN)}</a> })}
-            {retry.filter(|_| !signed_out).map(|retry| view! {
-                <button type="button" class="button button--small" on:click=move |_| retry.run(())>{tr(RETRY)}</button>
-            })}
+            {(retry && !signed_out).then(|| view! { <a class="button button--small" href="">{tr(RETRY)}</a> })}
         </Notice>
     }
 }

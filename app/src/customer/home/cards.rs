@@ -24,8 +24,8 @@ const NONE: Text = Text::new(
     "Сейчас карт нет. Новые появятся после следующего визита.",
 );
 
-#[component]
-pub fn Cards(cards: Vec<Card>) -> impl IntoView {
+#[island]
+pub fn Cards(cards: Vec<Card>, refused: Option<String>) -> impl IntoView {
     let choose = ServerAction::<ChooseCard>::new();
     let none = cards.is_empty();
     let before = cards.iter().find(|card| card.active).map(|card| card.id.to_string()).unwrap_or_default();
@@ -41,7 +41,7 @@ pub fn Cards(cards: Vec<Card>) -> impl IntoView {
         Some(_) => chosen.set(kept.get_value()),
         None => {}
     });
-    let refused = told(move || choose.value().get());
+    let refused = told(refused, move || choose.value().get());
     view! {
         <section class="stack" aria-labelledby="cards-title">
             <div class="page__head">

@@ -1,8 +1,10 @@
 //! The customer's code, as large as the screen allows: black on pure white in every theme, the number in text as well.
 
+use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
-use super::state::{Code, Showing};
+use super::state::{Clock, Code, Showing};
+use crate::customer::offline;
 use crate::i18n::{Text, tr};
 use crate::page::when_alive;
 use crate::ui::barcode::{Code128, QrCode};
@@ -19,9 +21,16 @@ const ROTATES: Text = Text::new("New code in", "Новый код через");
 const SECONDS: Text = Text::new("s", "с");
 const BRIGHT: Text = Text::new("Turn the brightness up if it does not scan.", "Не считывается? Прибавьте яркость.");
 
-/// `first` is what both sides render at first; from then on the phone counts by itself.
-#[component]
-pub fn CodeCard(code: Code, first: Showing) -> impl IntoView {
+/// `first` is what both sides render at first; from then on the phone counts by itself. `asked` is the shop's time when it
+/// answered, from which the phone learns how wrong its own clock is; without it the code's own clock counts.
+#[island]
+pub fn CodeCard(code: Code, first: Showing, asked: Option<DateTime<Utc>>) -> impl IntoView {
+    let mut code = code;
+    if let Some(shop) = asked {
+        code.clock = Clock::set(shop, answered_at(shop));
+        let kept = code.clone();
+        when_alive(move || offline::keep(&kept));
+    }
     let showing = RwSignal::new(first);
     let clock = code.clock;
     let tick = move || {
@@ -79,4 +88,20 @@ fn keep_awake() {
             }
         });
     });
+}
+
+/// The phone's time when the page's first byte came, which is not the later time at which this code began to run.
+#[cfg(feature = "hydrate")]
+fn answered_at(_shop: chrono::DateTime<chrono::Utc>) -> f64 {
+    let first_byte = || {
+        let get = |of: &wasm_bindgen::JsValue, key: &str| js_sys::Reflect::get(of, &key.into()).ok();
+        let timing = get(&get(window().as_ref(), "performance")?, "timing")?;
+        get(&timing, "responseStart")?.as_f64().filter(|&ms| ms > 0.0)
+    };
+    first_byte().unwrap_or_else(js_sys::Date::now)
+}
+
+#[cfg(not(feature = "hydrate"))]
+fn answered_at(shop: chrono::DateTime<chrono::Utc>) -> f64 {
+    shop.timestamp_millis() as f64
 }

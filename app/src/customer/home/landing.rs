@@ -55,7 +55,7 @@ pub fn Landing() -> impl IntoView {
                 </div>
                 <section class="panel landing__join" aria-labelledby="join">
                     <h2 id="join">{tr(JOIN)}</h2>
-                    <PhoneForm/>
+                    <PhoneForm next="/".to_owned() refused=None/>
                     <p class="soft">{tr(PRIVACY)}</p>
                 </section>
             </section>

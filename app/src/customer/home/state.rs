@@ -21,7 +21,7 @@ pub struct Clock {
 }
 
 /// What the screen shows at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Showing {
     pub step: i64,
     /// Whole seconds until the next code, 1 to 30.

@@ -9,10 +9,9 @@ use super::cards::Cards;
 use super::code::CodeCard;
 use super::landing::Landing;
 use super::state::{Clock, Code, Showing};
-use crate::customer::frame::Frame;
-use crate::customer::offline;
+use crate::customer::frame::{Frame, refused};
 use crate::i18n::{Text, tr, use_locale};
-use crate::page::{use_page, when_alive};
+use crate::page::use_page;
 use crate::ui::{Icon, icon, loaded};
 
 const HELLO: Text = Text::new("Hello", "Здравствуйте");
@@ -24,16 +23,11 @@ const NO_VISITS: Text = Text::new("Starts with your first purchase", "Начнё
 
 #[component]
 pub fn HomePage() -> impl IntoView {
-    let page = use_page();
+    let signed_in = use_page().signed_in;
     view! {
         <Title text="Kava"/>
         <Frame>
-            {move || if page.signed_in.get() {
-                view! { <HomeView/> }.into_any()
-            } else {
-                when_alive(offline::forget);
-                view! { <Landing/> }.into_any()
-            }}
+            {if signed_in { view! { <HomeView/> }.into_any() } else { view! { <Landing/> }.into_any() }}
         </Frame>
     }
 }
@@ -65,10 +59,8 @@ fn show(home: Home) -> AnyView {
         static_code: home.static_code,
         handle: home.code_handle,
         secret: home.code_secret,
-        clock: Clock::set(home.now, answered_at(home.now)),
+        clock: Clock::default(),
     };
-    let kept = code.clone();
-    when_alive(move || offline::keep(&kept));
     let hello = match home.display_name.trim() {
         "" => tr(HELLO).to_owned(),
         name => format!("{}, {name}", tr(HELLO)),
@@ -85,7 +77,7 @@ fn show(home: Home) -> AnyView {
                 <p>{tr(SHOW)}</p>
             </div>
             <div class="home__code stack">
-                <CodeCard code=code first=Showing::at(home.now)/>
+                <CodeCard code=code first=Showing::at(home.now) asked=Some(home.now)/>
                 <a class="panel saved" href="/savings">
                     <span class="saved__leaf">{icon(Icon::Savings)}</span>
                     <span class="saved__words">
@@ -95,26 +87,8 @@ fn show(home: Home) -> AnyView {
                     <span class="saved__visits">{visits}{icon(Icon::Forward)}</span>
                 </a>
             </div>
-            <div class="home__rest"><Cards cards=home.cards/></div>
+            <div class="home__rest"><Cards cards=home.cards refused=refused()/></div>
         </div>
     }
     .into_any()
-}
-
-/// The phone's time when the shop's answer came: for the page itself the first byte's, not the later time at which this
-/// code began to run.
-#[cfg(not(feature = "ssr"))]
-fn answered_at(_shop: chrono::DateTime<chrono::Utc>) -> f64 {
-    let by_navigation = use_page().visited.try_get_value() == Some(true);
-    let first_byte = || {
-        let get = |of: &wasm_bindgen::JsValue, key: &str| js_sys::Reflect::get(of, &key.into()).ok();
-        let timing = get(&get(window().as_ref(), "performance")?, "timing")?;
-        get(&timing, "responseStart")?.as_f64().filter(|&ms| ms > 0.0)
-    };
-    if by_navigation { js_sys::Date::now() } else { first_byte().unwrap_or_else(js_sys::Date::now) }
-}
-
-#[cfg(feature = "ssr")]
-fn answered_at(shop: chrono::DateTime<chrono::Utc>) -> f64 {
-    shop.timestamp_millis() as f64
 }

@@ -9,11 +9,11 @@ use leptos_router::hooks::use_query_map;
 
 use super::api::{SaveProfile, SignOut, load_profile};
 use super::state::is_field;
-use crate::customer::frame::{Frame, SignedIn};
+use crate::customer::frame::{Frame, SignedIn, refused};
 use crate::customer::offline;
 use crate::customer::sign_in::told;
 use crate::i18n::{Text, tr, use_locale};
-use crate::page::use_page;
+use crate::page::{Theme, use_page};
 use crate::ui::{Checkbox, Icon, Notice, SubmitButton, TextField, Tone, date, icon, loaded};
 
 const TITLE: Text = Text::new("Profile", "Профиль");
@@ -76,10 +76,38 @@ fn skeleton() -> AnyView {
 }
 
 fn show(profile: Profile) -> AnyView {
+    let since = date::day_and_year(profile.member_since, use_locale());
+    let saved = use_query_map().read_untracked().get_str("saved").is_some();
+    view! {
+        <p class="soft">{tr(SINCE)}" "{since}" · "{tr(PHONE)}" "{profile.phone.to_string()}</p>
+        <section class="panel stack" aria-labelledby="about">
+            <h2 id="about">{tr(ABOUT)}</h2>
+            <AboutForm
+                name=profile.name
+                email=profile.email.unwrap_or_default()
+                birthday=profile.birthday.unwrap_or_default()
+                consent=profile.marketing_consent
+                refused=refused()
+                saved=saved
+            />
+        </section>
+    }
+    .into_any()
+}
+
+/// `birthday` is month and day, both 0 when it is not given; `saved` when it came back from being sent without JavaScript.
+#[island]
+fn AboutForm(
+    name: String,
+    email: String,
+    birthday: (u8, u8),
+    consent: bool,
+    refused: Option<String>,
+    saved: bool,
+) -> impl IntoView {
     let locale = use_locale();
     let action = ServerAction::<SaveProfile>::new();
-    let query = use_query_map();
-    let told = told(move || action.value().get());
+    let told = told(refused, move || action.value().get());
     let fault_at = move |field: &'static str, words: Text| {
         Signal::derive(move || match action.value().get() {
             Some(Ok(Err(refusal))) if refusal.faults.iter().any(|fault| is_field(&fault.pointer, field)) => {
@@ -88,35 +116,29 @@ fn show(profile: Profile) -> AnyView {
             _ => None,
         })
     };
-    let saved = move || match action.value().get() {
+    let is_saved = move || match action.value().get() {
         Some(answer) => matches!(answer, Ok(Ok(_))) && !action.pending().get(),
-        None => query.read().get_str("saved").is_some(),
+        None => saved,
     };
-    let (month, day) = profile.birthday.unwrap_or_default();
-    let since = date::day_and_year(profile.member_since, locale);
+    let (month, day) = birthday;
     view! {
-        <p class="soft">{tr(SINCE)}" "{since}" · "{tr(PHONE)}" "{profile.phone.to_string()}</p>
-        <section class="panel stack" aria-labelledby="about">
-            <h2 id="about">{tr(ABOUT)}</h2>
-            <ActionForm action=action attr:class="stack">
-                <input type="hidden" name="form" value="profile"/>
-                <TextField label=tr(NAME) name="name" value=profile.name autocomplete="given-name" maxlength=80
-                    error=fault_at("name", NAME_BAD)/>
-                <TextField label=tr(EMAIL) name="email" kind="email" value=profile.email.unwrap_or_default()
-                    autocomplete="email" maxlength=254 hint=tr(EMAIL_HINT) error=fault_at("email", EMAIL_BAD)/>
-                <Birthday month=month day=day error=fault_at("birthday", BIRTHDAY_BAD)/>
-                <Checkbox label=tr(CONSENT) name="consent" checked=profile.marketing_consent/>
-                {move || told.get().map(|words| view! { <Notice tone=Tone::Error><p>{words}</p></Notice> })}
-                <div class="row">
-                    <SubmitButton label=tr(SAVE) pending=action.pending()/>
-                    <span role="status">
-                        {move || saved().then(|| view! { <span class="badge badge--good">{icon(Icon::Check)}{tr(SAVED)}</span> })}
-                    </span>
-                </div>
-            </ActionForm>
-        </section>
+        <ActionForm action=action attr:class="stack">
+            <input type="hidden" name="form" value="profile"/>
+            <TextField label=tr(NAME) name="name" value=name autocomplete="given-name" maxlength=80
+                error=fault_at("name", NAME_BAD)/>
+            <TextField label=tr(EMAIL) name="email" kind="email" value=email
+                autocomplete="email" maxlength=254 hint=tr(EMAIL_HINT) error=fault_at("email", EMAIL_BAD)/>
+            <Birthday month=month day=day error=fault_at("birthday", BIRTHDAY_BAD)/>
+            <Checkbox label=tr(CONSENT) name="consent" checked=consent/>
+            {move || told.get().map(|words| view! { <Notice tone=Tone::Error><p>{words}</p></Notice> })}
+            <div class="row">
+                <SubmitButton label=tr(SAVE) pending=action.pending()/>
+                <span role="status">
+                    {move || is_saved().then(|| view! { <span class="badge badge--good">{icon(Icon::Check)}{tr(SAVED)}</span> })}
+                </span>
+            </div>
+        </ActionForm>
     }
-    .into_any()
 }
 
 #[component]
@@ -155,10 +177,10 @@ fn Look() -> impl IntoView {
                 aria-current=current>{words}</a>
         }
     };
-    let theme = |theme: &'static str, words: Text| {
+    let theme = |theme: Theme, words: Text| {
         let current = (theme == page.theme).then_some("true");
         view! {
-            <a href=format!("/preferences?theme={theme}&next=/profile") rel="external" aria-current=current>{tr(words)}</a>
+            <a href=format!("/preferences?theme={}&next=/profile", theme.name()) rel="external" aria-current=current>{tr(words)}</a>
         }
     };
     view! {
@@ -174,9 +196,9 @@ fn Look() -> impl IntoView {
             <div class="stack stack--tight">
                 <span class="field__label" id="theme">{tr(THEME)}</span>
                 <nav class="segmented" aria-labelledby="theme">
-                    {theme("auto", AUTO)}
-                    {theme("light", LIGHT)}
-                    {theme("dark", DARK)}
+                    {theme(Theme::Auto, AUTO)}
+                    {theme(Theme::Light, LIGHT)}
+                    {theme(Theme::Dark, DARK)}
                 </nav>
             </div>
             // pwa.js shows it where the browser offers to install.
@@ -186,7 +208,7 @@ fn Look() -> impl IntoView {
 }
 
 /// A whole new page follows, and the phone forgets the code.
-#[component]
+#[island]
 fn Leave() -> impl IntoView {
     let action = ServerAction::<SignOut>::new();
     Effect::new(move |_| {

@@ -4,15 +4,15 @@ use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::components::Redirect;
-use leptos_router::hooks::{use_navigate, use_query_map};
+use leptos_router::hooks::use_query_map;
 
 use super::api::{Prove, RequestCode, Waiting, load_waiting};
 use super::state::{in_query, safe_next};
-use crate::customer::frame::{Frame, SignedIn};
+use crate::customer::frame::{Frame, SignedIn, refused};
 use crate::customer::profile::api::{SaveProfile, load_profile};
 use crate::fault::{Answer, Fault, key_words, words};
 use crate::i18n::{Text, tr, use_locale};
-use crate::page::{use_page, when_alive};
+use crate::page::{go, use_page, when_alive};
 use crate::ui::{FaultNotice, Icon, Notice, SubmitButton, TextField, Tone, icon};
 
 const TITLE: Text = Text::new("Sign in", "Вход");
@@ -41,60 +41,58 @@ const NAME: Text = Text::new("Your name", "Ваше имя");
 const GO_ON: Text = Text::new("Continue", "Продолжить");
 const LATER: Text = Text::new("Not now", "Не сейчас");
 
-/// What a form was told: by its own answer, or in the address when it was sent without JavaScript.
+/// What a form was told: by its own answer, or, when it was sent without JavaScript, by the key that it came back with.
 pub fn told<T: Clone + Send + Sync + 'static>(
+    refused: Option<String>,
     value: impl Fn() -> Option<Result<Answer<T>, Fault>> + Send + Sync + 'static,
 ) -> Signal<Option<String>> {
-    let query = use_query_map();
     let locale = use_locale();
     Signal::derive(move || match value() {
         Some(Ok(Ok(_))) => None,
         Some(Ok(Err(refusal))) => Some(words(&refusal, locale)),
         Some(Err(fault)) => Some(fault.words(locale)),
-        None => query.read().get_str("refused").map(|key| key_words(key, locale).to_owned()),
+        None => refused.as_deref().map(|key| key_words(key, locale).to_owned()),
     })
 }
 
-fn next_page() -> Memo<String> {
-    let query = use_query_map();
-    Memo::new(move |_| query.read().get_str("next").map_or("/", safe_next).to_owned())
+fn next_page() -> String {
+    use_query_map().read_untracked().get_str("next").map_or("/", safe_next).to_owned()
 }
 
 /// `/sign-in`
 #[component]
 pub fn SignInPage() -> impl IntoView {
-    let page = use_page();
     let next = next_page();
+    let signed_in = use_page().signed_in;
     view! {
         <Title text=format!("{} · Kava", tr(TITLE))/>
         <Frame>
             <div class="page page--narrow">
-                {move || page.signed_in.get().then(|| view! { <Redirect path=next.get()/> })}
+                {signed_in.then(|| view! { <Redirect path=next.clone()/> })}
                 <div class="page__head">
                     <h1>{tr(TITLE)}</h1>
                     <p>{tr(LEAD)}</p>
                 </div>
-                <PhoneForm/>
+                <PhoneForm next=next refused=refused()/>
             </div>
         </Frame>
     }
 }
 
 /// The first step, also on the landing page.
-#[component]
-pub fn PhoneForm() -> impl IntoView {
+#[island]
+pub fn PhoneForm(next: String, refused: Option<String>) -> impl IntoView {
     let action = ServerAction::<RequestCode>::new();
-    let next = next_page();
-    let navigate = use_navigate();
-    let error = told(move || action.value().get());
+    let error = told(refused, move || action.value().get());
+    let code_page = format!("/sign-in/code?next={}", in_query(&next));
     Effect::new(move |_| {
         if matches!(action.value().get(), Some(Ok(Ok(_)))) {
-            navigate(&format!("/sign-in/code?next={}", in_query(&next.get_untracked())), Default::default());
+            go(&code_page);
         }
     });
     view! {
         <ActionForm action=action attr:class="stack">
-            <input type="hidden" name="next" value=next.get_untracked()/>
+            <input type="hidden" name="next" value=next/>
             <TextField
                 label=tr(PHONE) name="phone" kind="tel" inputmode="tel" autocomplete="tel" maxlength=40
                 hint=tr(PHONE_HINT) error=error required=true
@@ -114,7 +112,7 @@ pub fn SignInCodePage() -> impl IntoView {
             <div class="page page--narrow">
                 <Suspense fallback=|| view! { <div class="skeleton skeleton--card"></div> }>
                     {move || waiting.get().map(|answer| match answer {
-                        Ok(Some(waiting)) => view! { <CodeForm waiting=waiting/> }.into_any(),
+                        Ok(Some(waiting)) => view! { <CodeForm waiting=waiting next=next_page() refused=refused()/> }.into_any(),
                         Ok(None) => view! { <Redirect path="/sign-in"/> }.into_any(),
                         Err(fault) => view! { <FaultNotice fault=fault/> }.into_any(),
                     })}
@@ -124,23 +122,20 @@ pub fn SignInCodePage() -> impl IntoView {
     }
 }
 
-#[component]
-fn CodeForm(waiting: Waiting) -> impl IntoView {
-    let page = use_page();
+#[island]
+fn CodeForm(waiting: Waiting, next: String, refused: Option<String>) -> impl IntoView {
     let action = ServerAction::<Prove>::new();
     let resend = ServerAction::<RequestCode>::new();
-    let next = next_page();
-    let navigate = use_navigate();
-    let error = told(move || action.value().get());
+    let error = told(refused, move || action.value().get());
     Effect::new(move |_| {
-        if let Some(Ok(Ok(go))) = action.value().get() {
-            page.signed_in.set(true);
-            navigate(&go, Default::default());
+        if let Some(Ok(Ok(onward))) = action.value().get() {
+            go(&onward);
         }
     });
     let left = countdown(waiting.resend_after, resend);
     let resent = move || matches!(resend.value().get(), Some(Ok(Ok(_))));
     let phone = waiting.phone.to_string();
+    let next_once = next.clone();
     view! {
         <div class="page__head">
             <h1>{tr(CODE_TITLE)}</h1>
@@ -152,7 +147,7 @@ fn CodeForm(waiting: Waiting) -> impl IntoView {
             </Notice>
         })}
         <ActionForm action=action attr:class="stack code-form">
-            <input type="hidden" name="next" value=next.get_untracked()/>
+            <input type="hidden" name="next" value=next_once/>
             <TextField
                 label=tr(CODE) name="code" inputmode="numeric" autocomplete="one-time-code" maxlength=12
                 error=error required=true autofocus=true
@@ -160,7 +155,7 @@ fn CodeForm(waiting: Waiting) -> impl IntoView {
             <SubmitButton label=tr(ENTER) look="button--primary button--wide" pending=action.pending()/>
         </ActionForm>
         <ActionForm action=resend attr:class="stack stack--tight">
-            <input type="hidden" name="next" value=next.get_untracked()/>
+            <input type="hidden" name="next" value=next/>
             <input type="hidden" name="phone" value=phone/>
             <button class="button button--quiet button--wide" type="submit" disabled=move || left.get() > 0>
                 {tr(RESEND)}
@@ -221,21 +216,20 @@ fn NameForm() -> impl IntoView {
             <Suspense fallback=|| view! { <div class="skeleton skeleton--card"></div> }>
                 {move || profile.get().map(|answer| {
                     let name = answer.map(|profile| profile.name).unwrap_or_default();
-                    view! { <NameFields name=name/> }.into_any()
+                    view! { <NameFields name=name refused=refused()/> }.into_any()
                 })}
             </Suspense>
         </div>
     }
 }
 
-#[component]
-fn NameFields(name: String) -> impl IntoView {
+#[island]
+fn NameFields(name: String, refused: Option<String>) -> impl IntoView {
     let action = ServerAction::<SaveProfile>::new();
-    let navigate = use_navigate();
-    let error = told(move || action.value().get());
+    let error = told(refused, move || action.value().get());
     Effect::new(move |_| {
         if matches!(action.value().get(), Some(Ok(Ok(_)))) {
-            navigate("/", Default::default());
+            go("/");
         }
     });
     view! {
