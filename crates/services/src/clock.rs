@@ -52,7 +52,10 @@ pub trait Entropy: Send + Sync {
 pub struct OsEntropy;
 
 impl Entropy for OsEntropy {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that makes randomness; rand's thread rng is a CSPRNG seeded by the OS")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that makes randomness; rand's thread rng is a CSPRNG seeded by the OS"
+    )]
     fn fill(&self, bytes: &mut [u8]) {
         rand::Rng::fill(&mut rand::rng(), bytes);
     }

@@ -5,8 +5,8 @@ use contract::Refusal;
 use store::StoreError;
 use uuid::Uuid;
 
-use crate::clock::Draw;
 use crate::Shop;
+use crate::clock::Draw;
 
 impl Shop {
     /// A failure that is not the caller's fault. Named constraints that are must be matched before this.

@@ -21,10 +21,11 @@ pub mod shop;
 pub mod staff;
 pub mod tills;
 
+use std::time::Duration;
 
 pub use error::StoreError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{PgPool, Postgres};
+use sqlx::{Connection as _, PgPool, Postgres};
 
 /// A transaction. Dropped without [`commit`], it never happened.
 pub type Tx = sqlx::Transaction<'static, Postgres>;
@@ -34,6 +35,9 @@ pub type Tx = sqlx::Transaction<'static, Postgres>;
 pub struct Store {
     pool: PgPool,
 }
+
+/// How long a connection may rest before it is asked again whether it lives.
+const UNASKED: Duration = Duration::from_secs(5);
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
@@ -46,7 +50,18 @@ impl Store {
         let options: PgConnectOptions = url.parse()?;
         let pool = PgPoolOptions::new()
             .max_connections(connections)
-            .acquire_timeout(std::time::Duration::from_secs(10))
+            .acquire_timeout(Duration::from_secs(10))
+            // A connection that was used a moment ago is not asked whether it still lives: that round trip would cost
+            // every statement as much as the statement itself.
+            .test_before_acquire(false)
+            .before_acquire(|connection, meta| {
+                Box::pin(async move {
+                    if meta.idle_for > UNASKED {
+                        connection.ping().await?;
+                    }
+                    Ok(true)
+                })
+            })
             .connect_with(options.application_name("kava"))
             .await?;
         Ok(Self { pool })
