@@ -68,7 +68,7 @@ fn Refused(refusal: Refusal) -> impl IntoView {
     }
 }
 
-#[component]
+#[island]
 fn Messages(messages: Vec<DemoMessage>) -> impl IntoView {
     let messages = RwSignal::new(messages);
     when_alive(move || {

@@ -65,11 +65,20 @@ pub fn Basket(desk: Desk) -> impl IntoView {
 fn OpenBasket(desk: Desk) -> impl IntoView {
     let rows = desk.see(rows);
     let count = desk.see(|counter| totals(counter).items);
+    let begun = desk.see(|counter| !counter.lines.is_empty() || counter.customer.is_some());
     let locale = desk.locale;
     view! {
         <header class="till__head">
             <h2 id="basket-title">{tr(TITLE)}</h2>
             <p class="soft">{move || (count.get() > 0).then(|| words::items(count.get(), locale))}</p>
+            <button
+                type="button"
+                class="button button--quiet button--small"
+                disabled=move || !begun.get()
+                on:click=move |_| desk.tell(Event::CancelAsked)
+            >
+                {tr(CANCEL)}
+            </button>
         </header>
         {move || rows.with(Vec::is_empty).then(|| view! { <p class="till__empty soft">{tr(EMPTY)}</p> })}
         <ol class="till__lines">
@@ -195,7 +204,6 @@ fn Foot(desk: Desk) -> impl IntoView {
     let totals = desk.see(totals);
     let settled = desk.see(Counter::is_settled);
     let may_pay = desk.see(Counter::may_pay);
-    let begun = desk.see(|counter| !counter.lines.is_empty() || counter.customer.is_some());
     let trouble = desk.see(|counter| counter.trouble_at(Place::Basket).cloned());
     let degraded = desk.see(|counter| counter.quote.as_ref().is_some_and(|quote| quote.degraded.is_some()));
     let locale = desk.locale;
@@ -221,14 +229,9 @@ fn Foot(desk: Desk) -> impl IntoView {
             <p class="visually-hidden" role="status">
                 {move || if settled.get() { spoken(desk, totals.get()) } else { tr(UPDATING).to_owned() }}
             </p>
-            <div class="till__actions">
-                <button type="button" class="button button--quiet" disabled=move || !begun.get() on:click=move |_| desk.tell(Event::CancelAsked)>
-                    {tr(CANCEL)}
-                </button>
-                <button type="button" class="button button--primary" disabled=move || !may_pay.get() on:click=pay>
-                    {tr(PAY)}" "{move || desk.money(totals.get().total)}
-                </button>
-            </div>
+            <button type="button" class="button button--primary button--wide" disabled=move || !may_pay.get() on:click=pay>
+                {tr(PAY)}" "{move || desk.money(totals.get().total)}
+            </button>
         </footer>
     }
 }

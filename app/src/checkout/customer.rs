@@ -201,7 +201,7 @@ fn Cards(desk: Desk, cards: Vec<CardView>, in_use: Memo<Option<CardId>>) -> impl
                     prop:checked=move || in_use.get() == Some(id)
                     on:change=picked
                 />
-                <span class="till-card__rate">{card.rate_bp.display(locale)}</span>
+                <span class="till-card__dot" aria-hidden="true"></span>
                 <span class="till-card__words">
                     <strong>{card.title}</strong>
                     <small>

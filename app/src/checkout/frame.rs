@@ -3,6 +3,7 @@
 use contract::staff::StaffCard;
 use domain::Locale;
 use leptos::prelude::*;
+use leptos::server_fn::ServerFn;
 use leptos_router::components::A;
 use leptos_router::hooks::use_location;
 
@@ -26,7 +27,6 @@ pub fn OfficeFrame(
     fixed: bool,
     children: Children,
 ) -> impl IntoView {
-    let action = ServerAction::<StaffSignOut>::new();
     let sells = staff.as_ref().is_some_and(|staff| staff.role.may_sell());
     let sees = staff.as_ref().is_some_and(|staff| staff.role.may_see_segments());
     view! {
@@ -39,19 +39,37 @@ pub fn OfficeFrame(
                     {sees.then(|| view! { <A href="/marketing/segments">{tr(SEGMENTS)}</A> })}
                 </nav>
                 <div class="app__end">
+                    <LanguageLink/>
                     {staff.map(|staff| view! {
                         <p class="office__who"><strong>{staff.name}</strong><span>{staff.place}</span></p>
-                        <LanguageLink/>
-                        <ActionForm action=action on:submit=|_| browser::forget()>
-                            <button type="submit" class="icon-button" aria-label=tr(SIGN_OUT) title=tr(SIGN_OUT)>
-                                {icon(Icon::Leave)}
-                            </button>
-                        </ActionForm>
+                        <SignOut wide=false/>
                     })}
                 </div>
             </header>
             <main class="app__main" id="main">{children()}</main>
         </div>
+    }
+}
+
+/// Signs out by a plain form, and forgets the basket that this tab kept.
+#[island]
+pub fn SignOut(
+    /// In words and as wide as its panel; otherwise an icon.
+    wide: bool,
+) -> impl IntoView {
+    view! {
+        <form method="post" action=StaffSignOut::url() on:submit=|_| browser::forget()>
+            {if wide {
+                view! { <button type="submit" class="button button--quiet button--wide">{tr(SIGN_OUT)}</button> }.into_any()
+            } else {
+                view! {
+                    <button type="submit" class="icon-button" aria-label=tr(SIGN_OUT) title=tr(SIGN_OUT)>
+                        {icon(Icon::Leave)}
+                    </button>
+                }
+                .into_any()
+            }}
+        </form>
     }
 }
 
@@ -64,6 +82,6 @@ fn LanguageLink() -> impl IntoView {
     };
     // The staff's own addresses need no escaping.
     let here = use_location().pathname;
-    let href = move || format!("/preferences?locale={tag}&next={}", here.read());
+    let href = format!("/preferences?locale={tag}&next={}", here.read_untracked());
     view! { <a class="quiet-link" href=href rel="external" lang=tag hreflang=tag aria-label=other>{short}</a> }
 }

@@ -6,7 +6,7 @@ use leptos::prelude::*;
 use leptos::task::spawn_local;
 
 use super::desk::Desk;
-use super::state::Event;
+use super::state::{Event, Stage};
 use super::{api, words};
 use crate::i18n::{Text, tr};
 use crate::ui::picture::{PICTURES, Tile};
@@ -34,12 +34,15 @@ struct Shelf {
 }
 
 #[component]
-pub fn Goods(desk: Desk, first: ProductPage) -> impl IntoView {
+pub fn Goods(desk: Desk, mut first: ProductPage) -> impl IntoView {
+    first.products.sort_by(|a, b| a.category.cmp(&b.category).then_with(|| a.name.cmp(&b.name)));
     let categories = categories(&first.products);
     let empty = first.products.is_empty();
     let shelf = RwSignal::new(Shelf { complete: first.next.is_none(), first: first.products, found: None });
     let text = RwSignal::new(String::new());
     let category = RwSignal::new(None::<String>);
+    // While the money is taken the basket stays as it is.
+    let paying = desk.see(|counter| matches!(counter.stage, Stage::Paying(_) | Stage::Cancelling { .. }));
     // Answers to older searches are dropped.
     let search = StoredValue::new(0_u32);
     let typed = move |event: leptos::ev::Event| {
@@ -74,7 +77,7 @@ pub fn Goods(desk: Desk, first: ProductPage) -> impl IntoView {
         }
     };
     view! {
-        <section class="till__goods" aria-labelledby="goods-title">
+        <section class="till__goods" aria-labelledby="goods-title" prop:inert=move || paying.get()>
             <h2 class="visually-hidden" id="goods-title">{tr(TITLE)}</h2>
             <div class="till__find">
                 <form class="till__search" role="search" on:submit=entered>
@@ -141,7 +144,7 @@ fn Chips(categories: Vec<String>, category: RwSignal<Option<String>>) -> impl In
 fn ProductButton(desk: Desk, product: ProductView) -> impl IntoView {
     let price = desk.money(product.price);
     let label = format!("{} {}, {price}", tr(ADD), product.name);
-    let drawn = PICTURES.contains(&product.sku.as_str()).then(|| product.sku.clone());
+    let drawn = drawing(&product.sku, &product.category);
     let name = product.name.clone();
     let sku = product.sku.clone();
     let in_basket =
@@ -157,6 +160,21 @@ fn ProductButton(desk: Desk, product: ProductView) -> impl IntoView {
             {move || (in_basket.get() > 0).then(|| view! { <span class="goods__count">{in_basket.get()}</span> })}
         </button>
     }
+}
+
+/// The drawing of the product, of a word in its name, or of its category; none for goods that nobody drew.
+fn drawing(sku: &str, category: &str) -> Option<&'static str> {
+    let drawn = |name: &str| PICTURES.iter().find(|picture| **picture == name).copied();
+    drawn(sku).or_else(|| sku.rsplit('-').find_map(drawn)).or(match category {
+        "coffee" => Some("latte"),
+        "bakery" => Some("muffin"),
+        "beans" => Some("bag"),
+        "cold" => Some("juice"),
+        "lunch" => Some("sandwich"),
+        "shop" => Some("gift"),
+        "tea" => Some("tea"),
+        _ => None,
+    })
 }
 
 fn added(product: ProductView) -> Event {
@@ -194,6 +212,17 @@ mod tests {
 
     fn product(sku: &str, name: &str, category: &str) -> ProductView {
         ProductView { sku: sku.to_owned(), name: name.to_owned(), category: category.to_owned(), price: Amount(100) }
+    }
+
+    #[test]
+    fn a_product_is_drawn_as_well_as_can_be() {
+        assert_eq!(drawing("espresso", "coffee"), Some("espresso"));
+        assert_eq!(drawing("almond-croissant", "bakery"), Some("croissant"));
+        assert_eq!(drawing("cortado", "coffee"), Some("latte"));
+        assert_eq!(drawing("85123A", ""), None);
+        for category in ["coffee", "bakery", "beans", "cold", "lunch", "shop", "tea"] {
+            assert!(drawing("", category).is_some_and(|name| PICTURES.contains(&name)));
+        }
     }
 
     #[test]

@@ -102,7 +102,7 @@ pub fn PaymentPart(desk: Desk) -> impl IntoView {
                 />
                 <span class="field__hint" id="receipt-hint">{tr(RECEIPT_HINT)}</span>
             </div>
-            <div class="till__actions till__actions--stacked">
+            <div class="till__actions">
                 <button
                     type="submit"
                     class="button button--primary button--wide"
@@ -144,8 +144,10 @@ pub fn Sold(desk: Desk) -> impl IntoView {
     });
     view! {
         <div class="till__sold">
-            <span class="till__tick">{icon(Icon::Check)}</span>
-            <h2 id="basket-title" role="status">{tr(DONE)}</h2>
+            <div class="till__done">
+                <span class="till__tick">{icon(Icon::Check)}</span>
+                <div role="status"><h2 id="basket-title">{tr(DONE)}</h2></div>
+            </div>
             {move || session.get().map(|session| view! { <SoldFigures desk session=*session/> })}
             <button type="button" class="button button--primary button--wide" node_ref=button on:click=move |_| desk.tell(Event::NextCustomer)>
                 {tr(NEXT)}

@@ -3,13 +3,14 @@
 use contract::staff::StaffCard;
 use domain::Role;
 use leptos::prelude::*;
+use leptos::server_fn::ServerFn;
 use leptos_router::hooks::use_query_map;
 
-use super::api::{StaffSignIn, StaffSignOut, staff_me};
-use super::browser;
-use super::frame::OfficeFrame;
-use crate::i18n::{Text, tr};
-use crate::ui::{FaultNotice, Icon, Notice, SubmitButton, TextField, Tone, icon};
+use super::api::{StaffSignIn, staff_me};
+use super::frame::{OfficeFrame, SignOut};
+use crate::fault::key_words;
+use crate::i18n::{Text, tr, use_locale};
+use crate::ui::{Icon, Notice, SubmitButton, TextField, Tone, icon};
 
 const TITLE: Text = Text::new("Staff sign-in", "Вход для сотрудников");
 const LEAD: Text =
@@ -17,7 +18,6 @@ const LEAD: Text =
 const LOGIN: Text = Text::new("Login", "Логин");
 const PASSWORD: Text = Text::new("Password", "Пароль");
 const SIGN_IN: Text = Text::new("Sign in", "Войти");
-const SIGN_OUT: Text = Text::new("Sign out", "Выйти");
 const HELLO: Text = Text::new("Signed in as", "Вы вошли как");
 const WHERE_TO: Text = Text::new("Where to?", "Куда дальше?");
 const CHECKOUT: Text = Text::new("Checkout", "Касса");
@@ -54,34 +54,30 @@ pub fn StaffSignInPage() -> impl IntoView {
     }
 }
 
+/// A plain form: what was wrong comes back in the address.
 #[component]
 fn SignInForm() -> impl IntoView {
-    let query = use_query_map();
-    let action = ServerAction::<StaffSignIn>::new();
-    // The answer of the action is where it led; only a fault on our side stays here.
-    let fault = move || action.value().get().and_then(Result::err);
-    let refused = move || match query.read().get_str("refused") {
-        Some("sign-in-failed") => Some(tr(WRONG)),
-        Some("too-many-requests") => Some(tr(TOO_MANY)),
-        _ => None,
-    };
+    let refused = use_query_map().read_untracked().get("refused");
+    let refused = refused.map(|key| match key.as_str() {
+        "sign-in-failed" => tr(WRONG),
+        "too-many-requests" => tr(TOO_MANY),
+        key => key_words(key, use_locale()),
+    });
     view! {
         <section class="panel stack" aria-labelledby="staff-title">
             <header class="page__head"><h1 id="staff-title">{tr(TITLE)}</h1><p>{tr(LEAD)}</p></header>
-            {move || refused().map(|words| view! { <Notice tone=Tone::Error><p>{words}</p></Notice> })}
-            {move || fault().map(|fault| view! { <FaultNotice fault/> })}
-            <ActionForm action=action attr:class="stack">
+            {refused.map(|words| view! { <Notice tone=Tone::Error><p>{words}</p></Notice> })}
+            <form class="stack" method="post" action=StaffSignIn::url()>
                 <TextField label=tr(LOGIN) name="login" autocomplete="username" required=true maxlength=200/>
                 <TextField label=tr(PASSWORD) name="password" kind="password" autocomplete="current-password" required=true maxlength=1000/>
-                <SubmitButton label=tr(SIGN_IN) look="button--primary button--wide" pending=Signal::from(action.pending())/>
-            </ActionForm>
+                <SubmitButton label=tr(SIGN_IN) look="button--primary button--wide"/>
+            </form>
         </section>
     }
 }
 
 #[component]
 fn Choice(staff: StaffCard) -> impl IntoView {
-    let action = ServerAction::<StaffSignOut>::new();
     let sells = staff.role.may_sell();
     let sees = staff.role.may_see_segments();
     let admin = staff.role == Role::Admin;
@@ -97,9 +93,7 @@ fn Choice(staff: StaffCard) -> impl IntoView {
                 {sees.then(|| choice("/marketing/segments", Icon::Group, tr(SEGMENTS), tr(SEGMENTS_HINT)))}
                 {admin.then(|| choice("/demo/messages", Icon::Info, tr(MESSAGES), tr(MESSAGES_HINT)))}
             </nav>
-            <ActionForm action=action on:submit=|_| browser::forget()>
-                <SubmitButton label=tr(SIGN_OUT) look="button--quiet" pending=Signal::from(action.pending())/>
-            </ActionForm>
+            <SignOut wide=true/>
         </section>
     }
 }

@@ -1,6 +1,7 @@
 //! The counter's screen: who stands there, what they buy, what it costs and why.
 
 use contract::Refusal;
+use contract::till::ProductPage;
 use leptos::prelude::*;
 use leptos::web_sys::KeyboardEvent;
 use wasm_bindgen::JsCast;
@@ -43,7 +44,19 @@ fn opened(start: Result<Answer<Start>, Fault>) -> AnyView {
 
 #[component]
 fn OpenCheckout(start: Start) -> impl IntoView {
-    let desk = Desk::new(start.products.currency);
+    view! {
+        <OfficeFrame staff=Some(start.staff) fixed=true>
+            <h1 class="visually-hidden">{tr(TITLE)}</h1>
+            <p class="till__noscript notice notice--warn">{tr(NEEDS_SCRIPT)}</p>
+            <Till products=start.products/>
+        </OfficeFrame>
+    }
+}
+
+/// Everything that moves at the counter.
+#[island]
+fn Till(products: ProductPage) -> impl IntoView {
+    let desk = Desk::new(products.currency);
     let code_field = NodeRef::<leptos::html::Input>::new();
     Effect::new(move |_| {
         desk.restore();
@@ -58,15 +71,11 @@ fn OpenCheckout(start: Start) -> impl IntoView {
         on_cleanup(move || listener.remove());
     });
     view! {
-        <OfficeFrame staff=Some(start.staff) fixed=true>
-            <h1 class="visually-hidden">{tr(TITLE)}</h1>
-            <p class="till__noscript notice notice--warn">{tr(NEEDS_SCRIPT)}</p>
-            <div class="till">
-                <CustomerPart desk code_field products=start.products.products.clone()/>
-                <Goods desk first=start.products/>
-                <Basket desk/>
-            </div>
-        </OfficeFrame>
+        <div class="till">
+            <CustomerPart desk code_field products=products.products.clone()/>
+            <Basket desk/>
+            <Goods desk first=products/>
+        </div>
     }
 }
 
@@ -103,8 +112,8 @@ fn Waiting() -> impl IntoView {
         <OfficeFrame staff=None fixed=true>
             <div class="till" aria-busy="true">
                 <div class="till__who"><div class="skeleton skeleton--card"></div></div>
-                <div class="till__goods"><div class="skeleton skeleton--card"></div></div>
                 <div class="till__basket"><div class="skeleton skeleton--card"></div></div>
+                <div class="till__goods"><div class="skeleton skeleton--card"></div></div>
             </div>
         </OfficeFrame>
     }

@@ -32,14 +32,14 @@ const fn head(column: Column) -> Text {
 #[component]
 pub fn SegmentTable(dashboard: SegmentDashboard) -> impl IntoView {
     let query = use_query_map();
-    let sorting = Memo::new(move |_| query.with(|query| Sorting::read(query.get_str("sort"), query.get_str("dir"))));
+    let sorting = query.with_untracked(|query| Sorting::read(query.get_str("sort"), query.get_str("dir")));
     let heads = Column::ALL.into_iter().map(move |column| {
         let class = if column == Column::Name { "" } else { "num" };
         view! {
-            <th scope="col" class=class aria-sort=move || sorting.get().aria(column)>
-                <a class="sort" href=move || format!("/marketing/segments{}", sorting.get().pressed(column).address())>
+            <th scope="col" class=class aria-sort=sorting.aria(column)>
+                <a class="sort" href=format!("/marketing/segments{}", sorting.pressed(column).address())>
                     {tr(head(column))}
-                    <span class="sort__arrow" aria-hidden="true">{move || match sorting.get().aria(column) {
+                    <span class="sort__arrow" aria-hidden="true">{match sorting.aria(column) {
                         "descending" => "\u{2193}",
                         "ascending" => "\u{2191}",
                         _ => "",
@@ -50,10 +50,8 @@ pub fn SegmentTable(dashboard: SegmentDashboard) -> impl IntoView {
     });
     let heads = heads.collect_view();
     let locale = use_locale();
-    let rows = move || {
-        let sorted = sorting.get().sorted(&dashboard.rows, locale);
-        sorted.into_iter().map(|(number, row)| view! { <Row number row dashboard=dashboard.clone()/> }).collect_view()
-    };
+    let rows = sorting.sorted(&dashboard.rows, locale).into_iter();
+    let rows = rows.map(|(number, row)| view! { <Row number row dashboard=dashboard.clone()/> }).collect_view();
     view! {
         <div class="table-wrap" role="region" aria-label=tr(CAPTION) tabindex="0">
             <table class="table segments">
