@@ -66,6 +66,13 @@ export class Customer {
   cards(): Locator {
     return this.page.getByRole('radiogroup', { name: 'Your cards' }).getByRole('radio');
   }
+
+  /** Taps a card and waits until the shop has taken the choice. */
+  async choose(card: number) {
+    const taken = this.page.waitForResponse((answer) => answer.url().includes('/fn/v1/home/choose-card'));
+    await this.cards().nth(card).check();
+    expect((await taken).ok()).toBe(true);
+  }
 }
 
 /** The newest code that was sent to this phone, read from the demo's messages without a page. */
@@ -152,5 +159,8 @@ function watch(context: BrowserContext, faults: Faults) {
   context.on('console', (message) => {
     if (message.type() === 'error') faults.seen.push(`${message.text()} [${message.location().url}]`);
   });
-  context.on('weberror', (error) => faults.seen.push(`${error.error().stack ?? error.error()}`));
+  context.on('weberror', (error) => {
+    const { name, message, stack } = error.error();
+    faults.seen.push(`${name}: ${message} ${stack} [${error.page()?.url()}]`);
+  });
 }
