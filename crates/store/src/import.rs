@@ -22,17 +22,16 @@ pub async fn try_lock(tx: &mut Tx) -> Result<bool, StoreError> {
     Ok(sqlx::query_scalar("select pg_try_advisory_xact_lock($1)").bind(MAINTENANCE).fetch_one(&mut **tx).await?)
 }
 
-/// How times without an offset are read for the rest of this transaction; `false` for a zone that does not exist.
+/// How times without an offset are read for the rest of this transaction; `false` for a zone that does not exist:
+/// then the transaction is over.
 pub async fn read_times_in(tx: &mut Tx, zone: &str) -> Result<bool, StoreError> {
-    let known: bool =
-        sqlx::query_scalar("select exists (select 1 from pg_timezone_names where lower(name) = lower($1))")
-            .bind(zone)
-            .fetch_one(&mut **tx)
-            .await?;
-    if known {
-        sqlx::query("select set_config('TimeZone', $1, true)").bind(zone).execute(&mut **tx).await?;
+    // Asking pg_timezone_names reads every file of the time zones; PostgreSQL itself says it at once.
+    let set = sqlx::query("select set_config('TimeZone', $1, true)").bind(zone).execute(&mut **tx).await;
+    match set {
+        Ok(_) => Ok(true),
+        Err(sqlx::Error::Database(cause)) if cause.code().as_deref() == Some("22023") => Ok(false),
+        Err(error) => Err(error.into()),
     }
-    Ok(known)
 }
 
 /// The shop that the receipts go to, locked against a change of its currency.
@@ -93,7 +92,9 @@ pub async fn lines_of(tx: &mut Tx, receipts: &[i64]) -> Result<Vec<StoredLine>, 
 
 /// `count` fresh receipt ids; never given twice, whoever else sells meanwhile.
 pub async fn reserve_ids(tx: &mut Tx, count: usize) -> Result<Vec<i64>, StoreError> {
-    let sql = "select nextval(pg_get_serial_sequence('receipts', 'id')) from generate_series(1, $1)";
+    // The sequence is looked up once, not for every id.
+    let sql = "with s as materialized (select pg_get_serial_sequence('receipts', 'id')::regclass as ids)
+        select nextval(s.ids) from s, generate_series(1, $1)";
     let count = i64::try_from(count).unwrap_or(i64::MAX);
     Ok(sqlx::query_scalar(sql).bind(count).fetch_all(&mut **tx).await?)
 }
@@ -401,7 +402,7 @@ pub async fn added(tx: &mut Tx, import: Uuid) -> Result<Added, StoreError> {
 
 /// Tells the planner what is there now: until it knows, the next question after a large import can take minutes.
 pub async fn count_afresh(tx: &mut Tx) -> Result<(), StoreError> {
-    sqlx::query("set local default_statistics_target = 30").execute(&mut **tx).await?;
+    sqlx::query("set local default_statistics_target = 10").execute(&mut **tx).await?;
     sqlx::query("analyze receipts, receipt_lines, customers, products").execute(&mut **tx).await?;
     sqlx::query("reset default_statistics_target").execute(&mut **tx).await?;
     Ok(())

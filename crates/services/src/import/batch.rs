@@ -17,7 +17,7 @@ use super::rejects::Reject;
 use super::source::{self, Progress, SinceRecord};
 
 /// A batch ends after so many lines, at the end of a receipt.
-const LINES: usize = 12 * 1024;
+const LINES: usize = 24 * 1024;
 /// A receipt longer than this goes on in the next batch.
 const MOST_LINES: usize = 64 * 1024;
 
