@@ -180,8 +180,11 @@ fn describe(
     (centroids, segments)
 }
 
+/// Beyond so many deviations everything is alike: a handful who paid nothing must not become a segment of their own.
+const FURTHEST: f64 = 2.5;
+
 fn scale(row: &mut [f64], scales: &[Scale]) {
-    row.iter_mut().zip(scales).for_each(|(x, s)| *x = (*x - s.mean) * s.factor);
+    row.iter_mut().zip(scales).for_each(|(x, s)| *x = ((*x - s.mean) * s.factor).clamp(-FURTHEST, FURTHEST));
 }
 
 impl Model {
