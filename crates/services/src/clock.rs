@@ -21,7 +21,8 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands still until it is moved.
+/// A clock that stands still until it is moved, but for the microsecond that every look at it takes: what is read first
+/// is earlier, as it is in life.
 #[derive(Debug)]
 pub struct ManualClock(AtomicI64);
 
@@ -31,6 +32,12 @@ impl ManualClock {
         Self(AtomicI64::new(now.timestamp_micros()))
     }
 
+    /// Whether `then` is now, but for the looks at the clock since.
+    #[must_use]
+    pub fn is_at(&self, then: DateTime<Utc>) -> bool {
+        (self.now() - then).abs() < chrono::TimeDelta::milliseconds(1)
+    }
+
     pub fn advance(&self, by: chrono::TimeDelta) {
         self.0.fetch_add(by.num_microseconds().unwrap_or(i64::MAX), Ordering::SeqCst);
     }
@@ -38,7 +45,7 @@ impl ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> DateTime<Utc> {
-        DateTime::from_timestamp_micros(self.0.load(Ordering::SeqCst)).unwrap_or_default()
+        DateTime::from_timestamp_micros(self.0.fetch_add(1, Ordering::SeqCst)).unwrap_or_default()
     }
 }
 

@@ -52,10 +52,6 @@ impl Shop {
     ) -> Result<Option<Session>, Stop> {
         let basket = basket::check(request)?;
         let now = self.clock.now();
-        let at = match mode {
-            QuoteMode::Dry { at: Some(at) } => at,
-            QuoteMode::Dry { at: None } | QuoteMode::Stored => now,
-        };
         let code = request.customer_code.as_deref().map(CustomerCode::parse).transpose();
         let Ok(code) = code else { return Err(self.nobody(caller, FIELD).await) };
         let mut ground = self.store.ground(id, &basket.skus(), code.as_ref()).await?.ok_or_else(not_set_up)?;
@@ -76,7 +72,14 @@ impl Shop {
         let coupons = basket.coupons.clone();
         let found = basket.find(ground.products, caller.sets_prices, ground.floor)?;
 
-        let (card, degraded) = self.card(shown.as_ref(), request.card_id, ground.redeem_with_static_code, at).await?;
+        let (cards, degraded) =
+            self.cards_in_time(shown.as_ref(), request.card_id, ground.redeem_with_static_code).await?;
+        // Read only now: cards that this very quote had issued are valid from a moment ago.
+        let at = match mode {
+            QuoteMode::Dry { at: Some(at) } => at,
+            QuoteMode::Dry { at: None } | QuoteMode::Stored => self.clock.now(),
+        };
+        let card = choose(cards, request.card_id, degraded.is_some(), at)?;
         let (names, lines): (Vec<String>, Vec<_>) = found.into_iter().map(|Found { name, line }| (name, line)).unzip();
         let params = Params::default();
         let facts = Facts { lines, card, floor: ground.floor };
@@ -134,47 +137,55 @@ impl Shop {
         }))
     }
 
-    /// The card that counts: the named one, else the active one. Where the cards cannot be had in time the basket is
-    /// quoted at the shelf price and says so: a till never waits, and never fails to sell.
-    async fn card(
+    /// The customer's cards. Where they cannot be had in time the basket is quoted at the shelf price and says so: a till
+    /// never waits, and never fails to sell.
+    async fn cards_in_time(
         &self,
         shown: Option<&Shown>,
         named: Option<CardId>,
         redeem_with_static_code: bool,
-        at: DateTime<Utc>,
-    ) -> Result<(Option<ChosenCard>, Option<Degraded>), Stop> {
+    ) -> Result<(Vec<Card>, Option<Degraded>), Stop> {
         let Some(shown) = shown else {
             return match named {
                 Some(_) => Err(card_not_found("A card is its customer's: send their code with it.").into()),
-                None => Ok((None, None)),
+                None => Ok((Vec::new(), None)),
             };
         };
         if shown.kind == CodeKind::Static && !redeem_with_static_code {
             return match named {
                 Some(_) => Err(card_not_found("To use a card, scan the code on the phone's screen.").into()),
-                None => Ok((None, None)),
+                None => Ok((Vec::new(), None)),
             };
         }
-        let cards = match tokio::time::timeout(CARDS_WITHIN, self.cards_of(&shown.customer)).await {
-            Ok(Ok(cards)) => cards,
+        match tokio::time::timeout(CARDS_WITHIN, self.cards_of(&shown.customer)).await {
+            Ok(Ok(cards)) => Ok((cards, None)),
             Ok(Err(refusal)) => {
                 tracing::warn!(%refusal, "a basket was quoted without its customer's cards");
-                return Ok((None, Some(Degraded { why: "cards-away".to_owned() })));
+                Ok((Vec::new(), Some(Degraded { why: "cards-away".to_owned() })))
             }
             Err(_) => {
                 tracing::warn!("a basket was quoted without its customer's cards: they took too long");
-                return Ok((None, Some(Degraded { why: "cards-late".to_owned() })));
+                Ok((Vec::new(), Some(Degraded { why: "cards-late".to_owned() })))
             }
-        };
-        let mut valid = cards.into_iter().filter(|card| card.is_valid_at(at));
-        let card = match named {
-            Some(id) => Some(valid.find(|card| card.id == id).ok_or_else(|| {
-                card_not_found("This customer has no such card, or it is no longer valid: see their cards.")
-            })?),
-            None => valid.find(|card| card.active),
-        };
-        Ok((card.map(|Card { id, scope, rate, .. }| ChosenCard { id, scope, rate }), None))
+        }
     }
+}
+
+/// The card that counts: the named one, else the active one. Without the cards (`degraded`) there is none.
+fn choose(
+    cards: Vec<Card>,
+    named: Option<CardId>,
+    degraded: bool,
+    at: DateTime<Utc>,
+) -> Result<Option<ChosenCard>, Refusal> {
+    let mut valid = cards.into_iter().filter(|card| card.is_valid_at(at));
+    let card = match named {
+        Some(id) if !degraded => Some(valid.find(|card| card.id == id).ok_or_else(|| {
+            card_not_found("This customer has no such card, or it is no longer valid: see their cards.")
+        })?),
+        _ => valid.find(|card| card.active),
+    };
+    Ok(card.map(|Card { id, scope, rate, .. }| ChosenCard { id, scope, rate }))
 }
 
 fn check_standing(ground: &Ground, caller: &TillCaller, shown: Option<&Shown>) -> Result<(), Refusal> {

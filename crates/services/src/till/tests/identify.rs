@@ -19,6 +19,19 @@ async fn a_code_tells_who_it_is_and_what_they_may_redeem() {
     assert_eq!((told.value.customer.id, told.value.code_kind), (guest.id, CodeKind::Rotating));
 }
 
+/// An imported customer's first visit: the cards are issued while the till waits, and must be there for it.
+#[tokio::test]
+async fn cards_that_the_call_itself_had_issued_are_shown_and_count() {
+    let scene = Scene::set().await;
+    let (guest, other) = (scene.guest().await, scene.guest().await);
+    scene.change("update cards set withdrawn_at = valid_from").await;
+    scene.change("update customers set offers_version = offers_version + 1").await;
+    let told = scene.shop.identify(&scene.till, &once("a"), guest.code.as_str()).await.unwrap();
+    assert!(!told.value.cards.is_empty());
+    let quoted = scene.quoted(&other, &[("eclair", 2)]).await;
+    assert!(quoted.discount > Amount::ZERO && quoted.degraded.is_none());
+}
+
 #[tokio::test]
 async fn every_unknown_code_gets_one_answer() {
     let scene = Scene::set().await;
