@@ -57,15 +57,29 @@ fn server(workspace: &Workspace) -> Result<()> {
     })
 }
 
+/// What browsers get: customers one bundle of islands, those who work here another. Name, and features of `frontend`.
+const BUNDLES: [(&str, &[&str]); 2] = [("kava", &[]), ("office", &["--no-default-features", "--features", "office"])];
+
+/// The wasm of one bundle. Both come out of cargo under one name, so each is put aside.
+fn compiled(workspace: &Workspace, name: &str, features: &[&str]) -> Result<PathBuf> {
+    let folder = workspace.target.join(WASM).join("wasm-release");
+    let words = ["build", "--package", "frontend", "--target", WASM, "--profile", "wasm-release"];
+    workspace.cargo().args(words).args(features.iter().copied()).quietly()?;
+    let aside = folder.join(format!("bundle-{name}.wasm"));
+    fs::copy(folder.join("frontend.wasm"), &aside)?;
+    Ok(aside)
+}
+
 fn site(workspace: &Workspace) -> Result<()> {
-    let compiled = step("building the wasm", || {
-        let words = ["build", "--package", "frontend", "--target", WASM, "--profile", "wasm-release"];
-        workspace.cargo().args(words).quietly()?;
-        Ok(workspace.target.join(WASM).join("wasm-release/frontend.wasm"))
+    let bundles = step("building the wasm", || {
+        BUNDLES.iter().map(|(name, features)| compiled(workspace, name, features)).collect::<Result<Vec<_>>>()
     })?;
+    // Two of us at once (a browser test beside a `run`) would sweep each other's folders away.
+    let lock = fs::File::create(workspace.target.join("site.lock"))?;
+    step("waiting for another build of the site", || Ok(lock.lock()?))?;
     let site = workspace.site();
     let stamp = workspace.target.join("site.stamp");
-    let inputs = inputs(workspace, &compiled)?;
+    let inputs = inputs(workspace, &bundles)?;
     if fs::read_to_string(&stamp).is_ok_and(|last| last == inputs) && name_hashes(workspace).is_ok() {
         return Ok(());
     }
@@ -79,20 +93,21 @@ fn site(workspace: &Workspace) -> Result<()> {
     copy_all(&workspace.root.join("public"), &fresh)?;
     let pkg = fresh.join("pkg");
     fs::create_dir_all(&pkg)?;
-    step("wasm-bindgen", || bindgen(&compiled, &scratch))?;
-    let files = [
-        ("js", script(workspace, &scratch)?),
-        ("wasm", step("wasm-opt", || optimised(workspace, &scratch))?),
-        ("css", style(workspace, &scratch)?),
-    ];
-    let mut hashes = String::new();
-    for (kind, file) in files {
-        let bytes = fs::read(&file)?;
-        let hash = format!("{:x}", Sha256::digest(&bytes))[..16].to_owned();
-        fs::write(pkg.join(format!("kava.{hash}.{kind}")), bytes)?;
-        writeln!(hashes, "{kind}: {hash}")?;
+    for ((name, _), compiled) in BUNDLES.iter().zip(&bundles) {
+        let scratch = scratch.join(name);
+        fs::create_dir_all(&scratch)?;
+        step("wasm-bindgen", || bindgen(compiled, &scratch))?;
+        let mut hashes = String::new();
+        hashed(&pkg, name, "js", &script(workspace, &scratch)?, &mut hashes)?;
+        hashed(&pkg, name, "wasm", &step("wasm-opt", || optimised(workspace, &scratch))?, &mut hashes)?;
+        // Both bundles have the one style; the pages take its name from the first.
+        if *name == "kava" {
+            hashed(&pkg, name, "css", &style(workspace, &scratch)?, &mut hashes)?;
+            fs::write(pkg.join("hash.txt"), &hashes)?;
+        } else {
+            fs::write(pkg.join(format!("{name}.txt")), &hashes)?;
+        }
     }
-    fs::write(fresh.join("pkg/hash.txt"), &hashes)?;
     step("compressing the site", || files_in(&fresh)?.iter().try_for_each(|file| compress::beside(file)))?;
     let _ = fs::remove_file(&stamp);
     remove(&site)?;
@@ -102,6 +117,15 @@ fn site(workspace: &Workspace) -> Result<()> {
     for line in tests::budget_lines(workspace)? {
         say(&line);
     }
+    Ok(())
+}
+
+/// Puts a file under a name that its bytes decide, and notes the hash as leptos reads it.
+fn hashed(pkg: &Path, name: &str, kind: &str, file: &Path, hashes: &mut String) -> Result<()> {
+    let bytes = fs::read(file)?;
+    let hash = format!("{:x}", Sha256::digest(&bytes))[..16].to_owned();
+    fs::write(pkg.join(format!("{name}.{hash}.{kind}")), bytes)?;
+    writeln!(hashes, "{kind}: {hash}")?;
     Ok(())
 }
 
@@ -160,11 +184,12 @@ fn esbuild(workspace: &Workspace, from: &Path, to: &Path, more: &[&str]) -> Resu
 }
 
 /// Everything that the site is made from, and how.
-fn inputs(workspace: &Workspace, compiled: &Path) -> Result<String> {
+fn inputs(workspace: &Workspace, bundles: &[PathBuf]) -> Result<String> {
     let mut hasher = Sha256::new();
     hasher.update(include_str!("bundle.rs"));
     hasher.update(include_str!("compress.rs"));
-    let mut files = vec![compiled.to_path_buf(), workspace.root.join("package-lock.json")];
+    let mut files = bundles.to_vec();
+    files.push(workspace.root.join("package-lock.json"));
     for folder in ["style", "public"] {
         files.extend(files_in(&workspace.root.join(folder))?);
     }

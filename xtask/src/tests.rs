@@ -131,13 +131,16 @@ pub fn budget_lines(workspace: &Workspace) -> Result<Vec<String>> {
     Ok(sizes.iter().map(|(kind, size, limit)| format!("{kind}: {size} B of {limit} B (brotli-11)")).collect())
 }
 
-/// Every script and every style of the site counts, also those that are loaded later.
+/// Every script and every style of the site counts, also those that are loaded later; not the bundle of those who work here.
 fn sizes(workspace: &Workspace) -> Result<Vec<(&'static str, u64, u64)>> {
     let files = bundle::files_in(&workspace.site())?;
     BUDGET
         .iter()
         .map(|(kind, limit)| {
-            let of_kind = files.iter().filter(|file| file.extension().is_some_and(|ending| ending == *kind));
+            let of_kind = files.iter().filter(|file| {
+                let name = file.file_name().unwrap_or_default().to_string_lossy();
+                file.extension().is_some_and(|ending| ending == *kind) && !name.starts_with("office.")
+            });
             let mut size = 0;
             for file in of_kind {
                 size += compress::size_of_brotli(file)?;
