@@ -82,8 +82,8 @@ impl CardReason {
         match (self, locale) {
             (Self::Welcome, En) => "A first treat while we get to know you".to_owned(),
             (Self::Welcome, Ru) => "Первый подарок, пока мы знакомимся".to_owned(),
-            (Self::Segment { name }, En) => format!("For: {}", name.words(En).to_lowercase()),
-            (Self::Segment { name }, Ru) => format!("Для группы: {}", name.words(Ru).to_lowercase()),
+            (Self::Segment { name }, En) => format!("For: {}", name.personal_words(En).to_lowercase()),
+            (Self::Segment { name }, Ru) => format!("Для группы: {}", name.personal_words(Ru).to_lowercase()),
             (Self::FavouriteCategory { title, times: n }, En) => format!("You chose {title} {}", times(*n)),
             (Self::FavouriteCategory { title, times: n }, Ru) => format!("Вы выбирали «{title}» {}", times(*n)),
             (Self::FavouriteProduct { name, times: n }, En) => format!("You bought {name} {}", times(*n)),

@@ -43,52 +43,18 @@ pub enum SegmentName {
 }
 
 impl SegmentName {
+    /// What the segment is called among others.
     #[must_use]
     pub fn words(&self, locale: Locale) -> String {
-        let Self::Profile { presence, habit, basket, leaning, rank } = self else {
-            return match locale {
-                Locale::En => "Newcomers".to_owned(),
-                Locale::Ru => "Новички".to_owned(),
-            };
-        };
-        let mut text = match locale {
-            Locale::En => {
-                let habit = match habit {
-                    Habit::Frequent => "Frequent guests",
-                    Habit::Regular => "Regulars",
-                    Habit::Occasional => "Occasional guests",
-                };
-                let basket = match basket {
-                    BasketSize::Large => "large baskets",
-                    BasketSize::Medium => "mid-size baskets",
-                    BasketSize::Small => "small baskets",
-                };
-                let presence = match presence {
-                    Presence::Active => "",
-                    Presence::Cooling => ", cooling off",
-                    Presence::Lapsed => ", not seen lately",
-                };
-                format!("{habit}, {basket}{presence}")
-            }
-            Locale::Ru => {
-                let habit = match habit {
-                    Habit::Frequent => "Частые гости",
-                    Habit::Regular => "Постоянные гости",
-                    Habit::Occasional => "Редкие гости",
-                };
-                let basket = match basket {
-                    BasketSize::Large => "крупные покупки",
-                    BasketSize::Medium => "средние покупки",
-                    BasketSize::Small => "небольшие покупки",
-                };
-                let presence = match presence {
-                    Presence::Active => "",
-                    Presence::Cooling => ", приходят реже",
-                    Presence::Lapsed => ", давно не были",
-                };
-                format!("{habit}, {basket}{presence}")
-            }
-        };
+        let mut text = self.personal_words(locale);
+        let Self::Profile { presence, leaning, rank, .. } = self else { return text };
+        text.push_str(match (presence, locale) {
+            (Presence::Active, _) => "",
+            (Presence::Cooling, Locale::En) => ", cooling off",
+            (Presence::Cooling, Locale::Ru) => ", приходят реже",
+            (Presence::Lapsed, Locale::En) => ", not seen lately",
+            (Presence::Lapsed, Locale::Ru) => ", давно не были",
+        });
         if let Some(leaning) = leaning {
             text.push_str(match locale {
                 Locale::En => ", mostly ",
@@ -100,6 +66,35 @@ impl SegmentName {
             text.push_str(&format!(" ({rank})"));
         }
         text
+    }
+
+    /// What is said to or of one member: habit and basket only. How lately the members were seen is true of most of them,
+    /// and not of somebody who stands at the counter.
+    #[must_use]
+    pub fn personal_words(&self, locale: Locale) -> String {
+        let Self::Profile { habit, basket, .. } = self else {
+            return match locale {
+                Locale::En => "Newcomers".to_owned(),
+                Locale::Ru => "Новички".to_owned(),
+            };
+        };
+        let habit = match (habit, locale) {
+            (Habit::Frequent, Locale::En) => "Frequent guests",
+            (Habit::Frequent, Locale::Ru) => "Частые гости",
+            (Habit::Regular, Locale::En) => "Regulars",
+            (Habit::Regular, Locale::Ru) => "Постоянные гости",
+            (Habit::Occasional, Locale::En) => "Occasional guests",
+            (Habit::Occasional, Locale::Ru) => "Редкие гости",
+        };
+        let basket = match (basket, locale) {
+            (BasketSize::Large, Locale::En) => "large baskets",
+            (BasketSize::Large, Locale::Ru) => "крупные покупки",
+            (BasketSize::Medium, Locale::En) => "mid-size baskets",
+            (BasketSize::Medium, Locale::Ru) => "средние покупки",
+            (BasketSize::Small, Locale::En) => "small baskets",
+            (BasketSize::Small, Locale::Ru) => "небольшие покупки",
+        };
+        format!("{habit}, {basket}")
     }
 }
 

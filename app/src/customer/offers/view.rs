@@ -96,7 +96,7 @@ fn show_entry(entry: FeedEntry, currency: Currency) -> AnyView {
         FeedItem::SegmentChanged { to, .. } => view! {
             <div class="feed__head">
                 <span class="feed__icon">{icon(Icon::Group)}</span>
-                <h2>{tr(SEGMENT)}" "{to.words(locale).to_lowercase()}</h2>
+                <h2>{tr(SEGMENT)}" "{to.personal_words(locale).to_lowercase()}</h2>
                 {when}
             </div>
             <p class="soft">{tr(SEGMENT_WHY)}</p>

@@ -73,10 +73,14 @@ impl Shop {
             let amount = customers::add_savings(&mut tx, customer, session.discount).await?;
             session.savings = Some(Savings { amount, currency: session.currency });
             let moved = self.record_in_segment(&mut tx, customer, &basis.purchase(&session, now), now).await?;
-            session.segment_changed = Some(moved.map(|moved| SegmentChange {
-                from: moved.from.words(Locale::En),
-                to: moved.to.words(Locale::En),
-                reason: moved.reason,
+            session.segment_changed = Some(moved.map(|moved| {
+                let personal = [&moved.from, &moved.to].map(|name| name.personal_words(Locale::En));
+                let [from, to] = match personal {
+                    // What sets these two apart is said of segments only.
+                    [a, b] if a == b => [moved.from.words(Locale::En), moved.to.words(Locale::En)],
+                    apart => apart,
+                };
+                SegmentChange { from, to, reason: moved.reason }
             }));
         }
         let receipt = basis.receipt(&session, caller, &request.receipt_number, now)?;

@@ -77,7 +77,7 @@ impl Shop {
         Ok(CustomerSummary {
             id: customer.id,
             display_name: customer.display_name(),
-            segment: segment.words(Locale::En),
+            segment: segment.personal_words(Locale::En),
         })
     }
 }
