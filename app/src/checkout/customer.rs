@@ -15,7 +15,7 @@ use crate::ui::date;
 use crate::ui::{Icon, Notice, Tone, icon};
 
 const CODE: Text = Text::new("Customer code", "Код гостя");
-const CODE_HINT: Text = Text::new("Scan or type, then Enter", "Отсканируйте или введите и нажмите Enter");
+const CODE_HINT: Text = Text::new("Scan or type", "Скан или ввод");
 const FIND: Text = Text::new("Find", "Найти");
 const CAMERA: Text = Text::new("Scan with the camera", "Сканировать камерой");
 const CAMERA_OFF: Text = Text::new("Switch the camera off", "Выключить камеру");
