@@ -70,7 +70,7 @@ export class Customer {
   /** Taps a card and waits until the shop has taken the choice. */
   async choose(card: number) {
     const taken = this.page.waitForResponse((answer) => answer.url().includes('/fn/v1/home/choose-card'));
-    await this.cards().nth(card).check();
+    await this.page.getByRole('radiogroup', { name: 'Your cards' }).locator('label').nth(card).click();
     expect((await taken).ok()).toBe(true);
   }
 }

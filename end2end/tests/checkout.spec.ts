@@ -120,7 +120,7 @@ test('another card at the counter changes the discount', async ({ cashier, custo
   await add(page, other);
   await settled(page);
   expect(await figure(page, 'Discount')).toBeLessThan(0);
-  await cards.getByText(product.title).click();
+  await cards.getByRole('radio', { name: product.title }).check();
   await settled(page);
   await expect(page.getByText('Discount', { exact: true })).toHaveCount(0);
   await page.getByRole('button', { name: 'Cancel purchase' }).click();

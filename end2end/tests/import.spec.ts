@@ -39,7 +39,7 @@ function receipts(run: number): Receipts {
   return { csv: `${rows.join('\n')}\n`, lines: rows.length - 1, hero: `${run}002`, heroVisits: 9 };
 }
 
-test('imported receipts become customers with segments and cards, and one of them buys', async ({ browser, marketer, page, till, baseURL }) => {
+test('imported receipts become customers with segments and cards, and one of them buys', async ({ marketer, page, till }) => {
   test.setTimeout(120_000);
   const run = randomInt(100_000, 999_999);
   const { csv, lines, hero } = receipts(run);
@@ -60,7 +60,7 @@ test('imported receipts become customers with segments and cards, and one of the
   await customer.signIn();
   await open(page, '/');
   await expect(customer.cards()).toHaveCount(3);
-  await expect(page.getByText('9 visits')).toBeVisible();
+  await expect(page.getByRole('link', { name: /you have saved/i })).toContainText('9 visits');
   await expect(page.getByRole('radiogroup', { name: 'Your cards' })).toContainText(/candle|lantern/i);
   expect(await customer.savings()).toBe(0);
 
@@ -71,17 +71,18 @@ test('imported receipts become customers with segments and cards, and one of the
 
   const revenueOf = async (segment: string) => {
     await open(marketer.page, '/marketing/segments');
-    const row = marketer.page.getByRole('table').first().getByRole('row').filter({ hasText: segment });
-    return pence((await row.innerText()).match(/[\u2212-]?£[\d,]+(\.\d\d)?/g)!.sort((a, b) => pence(b) - pence(a))[0]);
+    // Some names begin with the whole of another's.
+    const named = marketer.page.getByRole('rowheader').filter({ hasText: new RegExp(`^\\d*${segment}$`) });
+    const row = marketer.page.getByRole('table').first().getByRole('row').filter({ has: named });
+    const amounts = (await row.innerText()).match(/[\u2212-]?£[\d,]+(\.\d\d)?/g)!.map(pence);
+    return Math.max(...amounts);
   };
-  await revenueOf(found.customer.segment);
+  expect(await revenueOf(found.customer.segment)).toBeGreaterThan(0);
 
   const sku = found.cards.find((card) => card.scope.kind === 'product')!.scope.ref!;
   const quote = await till.quote([{ sku, quantity: 400 }], { customer_code: code });
   expect(quote.customer!.segment).toBe(found.customer.segment);
   expect(quote.discount).toBeGreaterThan(0);
-  const before = await (await browser.newContext({ baseURL })).request.get('/healthz');
-  expect(before.ok()).toBe(true);
   const closed = await till.close(quote);
   expect(closed.savings).toEqual({ amount: quote.discount, currency: 'GBP' });
   expect(await customer.savings()).toBe(quote.discount);

@@ -25,7 +25,7 @@ test('register, choose a card, read the menu, edit the profile, sign out', async
   await expect(page.getByRole('heading', { level: 1, name: 'Hello, Noor' })).toBeVisible();
   await expect(page.getByRole('img', { name: 'QR code for the till' })).toBeVisible();
   const cards = page.getByRole('radiogroup', { name: 'Your cards' }).getByRole('radio');
-  await cards.nth(1).check();
+  await page.getByRole('radiogroup', { name: 'Your cards' }).locator('label').nth(1).click();
   await page.getByRole('button', { name: 'Use this card' }).click();
   await expect(cards.nth(1)).toBeChecked();
   await page.reload();
