@@ -38,7 +38,7 @@ impl Till {
         self.take(Event::Quoted { seq, answer: Ok(session) })
     }
 
-    fn to_payment(&mut self) {
+    fn reach_payment(&mut self) {
         let orders = self.add("tea");
         self.answer(&orders);
         self.take(Event::PaymentOpened { receipt: "A-1".to_owned() });
@@ -139,7 +139,7 @@ fn a_fault_never_loses_the_basket() {
 #[test]
 fn a_lost_answer_to_a_payment_is_repeated_with_the_same_key_and_number() {
     let mut till = Till::new();
-    till.to_payment();
+    till.reach_payment();
     let sent = till.pay();
     till.take(Event::Closed { key: sent.1.clone(), answer: Err(offline()) });
     assert!(till.counter.is_unsure());
@@ -162,7 +162,7 @@ fn a_lost_answer_to_a_payment_is_repeated_with_the_same_key_and_number() {
 #[test]
 fn an_answer_that_comes_after_the_wait_was_given_up_still_counts() {
     let mut till = Till::new();
-    till.to_payment();
+    till.reach_payment();
     let (_, key, _) = till.pay();
     till.take(Event::Closed { key: key.clone(), answer: Err(offline()) });
     let quote = till.counter.quote.clone().unwrap();
@@ -173,7 +173,7 @@ fn an_answer_that_comes_after_the_wait_was_given_up_still_counts() {
 #[test]
 fn another_receipt_number_is_another_attempt() {
     let mut till = Till::new();
-    till.to_payment();
+    till.reach_payment();
     let first = till.pay();
     let used = Refusal::conflict("receipt-already-used", "Used.");
     till.take(Event::Closed { key: first.1.clone(), answer: Err(used) });
@@ -187,7 +187,7 @@ fn another_receipt_number_is_another_attempt() {
 fn a_stale_quote_is_renewed_before_the_money_is_taken() {
     for key in ["evaluation-stale", "paid-mismatch"] {
         let mut till = Till::new();
-        till.to_payment();
+        till.reach_payment();
         let (_, first, _) = till.pay();
         let again = till.take(Event::Closed { key: first, answer: Err(Refusal::conflict(key, "Stale.")) });
         assert!(till.take(Event::PaymentSent).is_empty(), "not before the new total is known");
@@ -271,7 +271,7 @@ fn cancelling_empties_the_counter_only_when_the_shop_said_so() {
 #[test]
 fn a_lost_payment_that_cannot_be_cancelled_yet_stays_a_lost_payment() {
     let mut till = Till::new();
-    till.to_payment();
+    till.reach_payment();
     let sent = till.pay();
     till.take(Event::Closed { key: sent.1.clone(), answer: Err(offline()) });
     let orders = till.take(Event::CancelAsked);
@@ -284,7 +284,7 @@ fn a_lost_payment_that_cannot_be_cancelled_yet_stays_a_lost_payment() {
 #[test]
 fn the_next_customer_finds_an_empty_counter() {
     let mut till = Till::new();
-    till.to_payment();
+    till.reach_payment();
     let (_, key, _) = till.pay();
     let quote = till.counter.quote.clone().unwrap();
     till.take(Event::Closed { key, answer: Ok(quote) });
