@@ -110,9 +110,7 @@ fn key_text(key: &str) -> Option<Text> {
             "That is not the code we sent. Check the last message and try again.",
             "Код не подходит. Проверьте последнее сообщение и попробуйте ещё раз.",
         ),
-        "code-expired" => {
-            Text::new("This code is too old. Ask for a new one.", "Этот код устарел. Запросите новый.")
-        }
+        "code-expired" => Text::new("This code is too old. Ask for a new one.", "Этот код устарел. Запросите новый."),
         "phone-invalid" => Text::new(
             "A phone number has 8 to 15 digits. Check it and try again.",
             "В номере телефона от 8 до 15 цифр. Проверьте его.",
@@ -121,16 +119,12 @@ fn key_text(key: &str) -> Option<Text> {
             "Begin with + and the country code, such as +44 or +7.",
             "Начните с + и кода страны, например +7 или +44.",
         ),
-        "card-not-found" => {
-            Text::new("This card is no longer yours to choose.", "Эта карта вам больше не предложена.")
-        }
+        "card-not-found" => Text::new("This card is no longer yours to choose.", "Эта карта вам больше не предложена."),
         "card-expired" => Text::new(
             "This card has run out. Your new ones are below.",
             "Срок этой карты закончился. Новые карты ниже.",
         ),
-        "invalid-profile" => {
-            Text::new("Something here needs another look.", "Проверьте, пожалуйста, выделенные поля.")
-        }
+        "invalid-profile" => Text::new("Something here needs another look.", "Проверьте, пожалуйста, выделенные поля."),
         "category-not-found" => {
             Text::new("This part of the menu is no longer there.", "Такого раздела в меню больше нет.")
         }
@@ -141,7 +135,10 @@ fn key_text(key: &str) -> Option<Text> {
             "There is no connection. Your code on the home screen still works.",
             "Нет связи. Ваш код на главном экране всё равно работает.",
         ),
-        "malformed" => Text::new("The request could not be read. Reload the page.", "Запрос не удалось прочитать. Обновите страницу."),
+        "malformed" => Text::new(
+            "The request could not be read. Reload the page.",
+            "Запрос не удалось прочитать. Обновите страницу.",
+        ),
         "internal" => INTERNAL,
         "unavailable" => Text::new(
             "The shop cannot be reached for a moment. Nothing was changed; try again.",

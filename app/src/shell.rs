@@ -1,7 +1,9 @@
 //! The document around every page, and the routes.
 
+use domain::Locale;
+use leptos::nonce::use_nonce;
 use leptos::prelude::*;
-use leptos_meta::provide_meta_context;
+use leptos_meta::{HashedStylesheet, MetaTags, provide_meta_context};
 use leptos_router::SsrMode;
 use leptos_router::components::{Route, Router, Routes};
 use leptos_router::{ParamSegment, StaticSegment};
@@ -10,22 +12,18 @@ use crate::customer::{
     HomePage, MenuPage, NotFoundPage, OffersPage, OfflinePage, ProfilePage, SavingsPage, SignInCodePage, SignInPage,
     WelcomePage,
 };
-#[cfg(feature = "ssr")]
 use crate::page::{Page, Theme};
 
 /// Where the offline page lies. The service worker keeps it and shows it for any address when there is no network.
 pub const OFFLINE: &str = "/offline";
 
 /// The HTML document. Everything in it that depends on the visitor comes from [`Page`]; no inline script or style of ours.
-#[cfg(feature = "ssr")]
 #[must_use]
 pub fn shell(options: LeptosOptions) -> impl IntoView {
-    use domain::Locale;
-    use leptos::nonce::use_nonce;
-    use leptos_meta::{HashedStylesheet, MetaTags};
-
     let page = Page::here();
-    let offline = use_context::<http::request::Parts>().is_some_and(|parts| parts.uri.path() == OFFLINE);
+    let path = use_context::<http::request::Parts>().map(|parts| parts.uri.path().to_owned()).unwrap_or_default();
+    let offline = path == OFFLINE;
+    let scripts = if is_office(&path) { office_bundle(&options) } else { options.clone() };
     let (manifest, font, title, description) = match page.locale {
         Locale::En => (
             "/manifest.en.webmanifest",
@@ -44,10 +42,9 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     let colours: &[(&str, Option<&str>)] = match page.theme {
         Theme::Light => &[("#fbf7f1", None)],
         Theme::Dark => &[("#16100e", None)],
-        Theme::Auto => &[
-            ("#fbf7f1", Some("(prefers-color-scheme: light)")),
-            ("#16100e", Some("(prefers-color-scheme: dark)")),
-        ],
+        Theme::Auto => {
+            &[("#fbf7f1", Some("(prefers-color-scheme: light)")), ("#16100e", Some("(prefers-color-scheme: dark)"))]
+        }
     };
     view! {
         <!DOCTYPE html>
@@ -72,8 +69,8 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
                 <link rel="icon" href="/icons/icon-192.png" sizes="192x192" type="image/png"/>
                 <link rel="apple-touch-icon" href="/icons/apple-touch-icon.png"/>
                 <link rel="preload" href=font r#as="font" r#type="font/woff2" crossorigin="anonymous"/>
-                <HashedStylesheet options=options.clone() id="style"/>
-                <HydrationScripts options islands=true/>
+                <HashedStylesheet options id="style"/>
+                <HydrationScripts options=scripts islands=true/>
                 <script type="module" src="/js/pwa.js" nonce=use_nonce()></script>
                 <MetaTags/>
             </head>
@@ -84,7 +81,25 @@ pub fn shell(options: LeptosOptions) -> impl IntoView {
     }
 }
 
-#[cfg(feature = "ssr")]
+/// Whether a page is for those who work here; their islands come in a bundle of their own, which no customer downloads.
+fn is_office(path: &str) -> bool {
+    ["/checkout", "/staff", "/marketing", "/demo"]
+        .iter()
+        .any(|place| path.strip_prefix(place).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')))
+}
+
+/// The bundle of staff's islands, where the site was built with one; else everything is in the one bundle.
+fn office_bundle(options: &LeptosOptions) -> LeptosOptions {
+    let hashes = format!("{}/{}/office.txt", options.site_root, options.site_pkg_dir);
+    let mut office = options.clone();
+    if options.hash_files && std::path::Path::new(&hashes).is_file() {
+        office.output_name = "office".into();
+        // leptos joins this to its own folder, and joining an absolute path gives that path.
+        office.hash_file = hashes.into();
+    }
+    office
+}
+
 fn theme_colour(colour: &'static str, media: Option<&'static str>) -> impl IntoView {
     leptos::html::meta().name("theme-color").content(colour).attr("media", media)
 }
@@ -94,7 +109,6 @@ fn theme_colour(colour: &'static str, media: Option<&'static str>) -> impl IntoV
 #[component]
 pub fn App() -> impl IntoView {
     provide_meta_context();
-    #[cfg(feature = "ssr")]
     {
         let page = Page::here();
         provide_context(page);
@@ -127,5 +141,20 @@ pub fn App() -> impl IntoView {
                 />
             </Routes>
         </Router>
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_staff_pages_load_the_staff_bundle() {
+        for path in ["/checkout", "/staff", "/marketing/segments", "/demo/messages"] {
+            assert!(is_office(path), "{path}");
+        }
+        for path in ["/", "/sign-in", "/menu/demo", "/staffed", "/offline", "/nothing-here"] {
+            assert!(!is_office(path), "{path}");
+        }
     }
 }

@@ -17,10 +17,8 @@ const MENU: Text = Text::new("Menu", "Меню");
 const SAVINGS: Text = Text::new("Savings", "Экономия");
 const PROFILE: Text = Text::new("Profile", "Профиль");
 const SIGN_IN: Text = Text::new("Sign in", "Войти");
-const NO_NETWORK: Text = Text::new(
-    "No connection. Your code works all the same.",
-    "Нет связи. Код всё равно работает.",
-);
+const NO_NETWORK: Text =
+    Text::new("No connection. Your code works all the same.", "Нет связи. Код всё равно работает.");
 
 const PLACES: [(&str, Icon, Text); 5] = [
     ("/", Icon::Code, HOME),
@@ -62,8 +60,10 @@ pub fn Frame(children: Children) -> impl IntoView {
 fn links(places: &'static [(&'static str, Icon, Text)], with_icons: bool) -> AnyView {
     places
         .iter()
-        .map(|&(href, shape, words)| view! {
-            <A href=href exact={href == "/"}>{with_icons.then(|| icon(shape))}{tr(words)}</A>
+        .map(|&(href, shape, words)| {
+            view! {
+                <A href=href exact={href == "/"}>{with_icons.then(|| icon(shape))}{tr(words)}</A>
+            }
         })
         .collect_view()
         .into_any()

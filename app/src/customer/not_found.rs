@@ -8,10 +8,7 @@ use crate::i18n::{Text, tr};
 use crate::ui::EmptyState;
 
 const TITLE: Text = Text::new("Nothing brewing here", "Здесь ничего не варится");
-const LEAD: Text = Text::new(
-    "This page does not exist, or it has moved.",
-    "Такой страницы нет, или она переехала.",
-);
+const LEAD: Text = Text::new("This page does not exist, or it has moved.", "Такой страницы нет, или она переехала.");
 const HOME: Text = Text::new("To the home page", "На главную");
 
 #[component]

@@ -1,7 +1,6 @@
 //! What home asks of the shop.
 
 use contract::customer::Home;
-use domain::Card;
 use leptos::prelude::*;
 
 use crate::fault::{Answer, Fault};
@@ -12,12 +11,12 @@ pub async fn load_home() -> Result<Home, Fault> {
     Ok(crate::visitor::customer_api()?.home(caller).await?)
 }
 
-/// Makes one card active. A plain form comes back to home.
+/// Makes one card active; the value is its id. A plain form comes back to home.
 #[server(prefix = "/fn", endpoint = "v1/home/choose-card")]
-pub async fn choose_card(card: String) -> Result<Answer<Vec<Card>>, Fault> {
+pub async fn choose_card(card: String) -> Result<Answer<String>, Fault> {
     let caller = crate::visitor::customer()?;
     let answer = match card.parse() {
-        Ok(card) => crate::visitor::customer_api()?.choose_card(caller, card).await,
+        Ok(id) => crate::visitor::customer_api()?.choose_card(caller, id).await.map(|_| card),
         Err(_) => Err(contract::Refusal::not_found("card-not-found", "This is not a card.")),
     };
     Ok(crate::customer::reply::settle(answer, "/", "/"))

@@ -1,12 +1,13 @@
 //! The three cards, one of them active. Radios in a form: they work by keyboard, by voice and without JavaScript.
 
-use domain::{Card, CardScope};
+use domain::{Card, CardScope, Locale};
 use leptos::form::ActionForm;
 use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::api::ChooseCard;
 use crate::customer::sign_in::told;
-use crate::i18n::{Text, tr, use_locale};
+use crate::i18n::{Text, tr};
 use crate::ui::{Notice, SubmitButton, Tile, Tone, date};
 
 const TITLE: Text = Text::new("Your cards", "Ваши карты");
@@ -24,17 +25,51 @@ const NONE: Text = Text::new(
     "Сейчас карт нет. Новые появятся после следующего визита.",
 );
 
+/// A card in words. The server says them, so that the browser needs neither the calendar nor the grammar.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offer {
+    id: String,
+    active: bool,
+    picture: String,
+    rate: String,
+    subject: String,
+    reasons: Vec<String>,
+    /// In words, and for `<time datetime>`.
+    until: (String, String),
+}
+
+impl Offer {
+    #[must_use]
+    pub fn of(card: &Card, locale: Locale) -> Self {
+        let subject = match card.scope {
+            CardScope::Basket => BASKET.of(locale).to_owned(),
+            CardScope::Category(_) | CardScope::Product(_) => card.subject.clone(),
+        };
+        Self {
+            id: card.id.to_string(),
+            active: card.active,
+            picture: picture_of(&card.scope),
+            rate: format!("\u{2212}{}", card.rate.display(locale)),
+            subject,
+            reasons: card.reasons.iter().map(|reason| reason.words(locale)).collect(),
+            until: (
+                format!("{} {}", UNTIL.of(locale), date::day(card.valid_until, locale)),
+                date::machine(card.valid_until),
+            ),
+        }
+    }
+}
+
 #[island]
-pub fn Cards(cards: Vec<Card>, refused: Option<String>) -> impl IntoView {
+pub fn Cards(cards: Vec<Offer>, refused: Option<String>) -> impl IntoView {
     let choose = ServerAction::<ChooseCard>::new();
     let none = cards.is_empty();
-    let before = cards.iter().find(|card| card.active).map(|card| card.id.to_string()).unwrap_or_default();
+    let before = cards.iter().find(|card| card.active).map(|card| card.id.clone()).unwrap_or_default();
     // The choice as the customer sees it: at once, and back again when the shop refuses.
     let chosen = RwSignal::new(before.clone());
     let kept = StoredValue::new(before);
     Effect::new(move |_| match choose.value().get() {
-        Some(Ok(Ok(cards))) => {
-            let active = cards.iter().find(|card| card.active).map(|card| card.id.to_string()).unwrap_or_default();
+        Some(Ok(Ok(active))) => {
             kept.set_value(active.clone());
             chosen.set(active);
         }
@@ -62,9 +97,8 @@ pub fn Cards(cards: Vec<Card>, refused: Option<String>) -> impl IntoView {
 }
 
 #[component]
-fn CardChoice(card: Card, chosen: RwSignal<String>, choose: ServerAction<ChooseCard>) -> impl IntoView {
-    let locale = use_locale();
-    let id = card.id.to_string();
+fn CardChoice(card: Offer, chosen: RwSignal<String>, choose: ServerAction<ChooseCard>) -> impl IntoView {
+    let id = card.id;
     let is_chosen = {
         let id = id.clone();
         Memo::new(move |_| chosen.with(|chosen| *chosen == id))
@@ -76,12 +110,8 @@ fn CardChoice(card: Card, chosen: RwSignal<String>, choose: ServerAction<ChooseC
             choose.dispatch(ChooseCard { card: id.clone() });
         }
     };
-    let subject = match card.scope {
-        CardScope::Basket => tr(BASKET).to_owned(),
-        CardScope::Category(_) | CardScope::Product(_) => card.subject.clone(),
-    };
-    let reasons = card.reasons.iter().map(|reason| view! { <li>{reason.words(locale)}</li> }).collect_view();
-    let until = format!("{} {}", tr(UNTIL), date::day(card.valid_until, locale));
+    let reasons = card.reasons.into_iter().map(|reason| view! { <li>{reason}</li> }).collect_view();
+    let (until, until_machine) = card.until;
     view! {
         <label class="offer">
             <input
@@ -93,15 +123,15 @@ fn CardChoice(card: Card, chosen: RwSignal<String>, choose: ServerAction<ChooseC
                 prop:checked=move || is_chosen.get()
                 on:change=on_change
             />
-            <Tile name=picture_of(&card.scope)/>
+            <Tile name=card.picture/>
             <span class="offer__words">
-                <span class="offer__rate">"\u{2212}"{card.rate.display(locale)}</span>
-                <span class="offer__subject">{subject}</span>
+                <span class="offer__rate">{card.rate}</span>
+                <span class="offer__subject">{card.subject}</span>
                 <ul class="offer__why">{reasons}</ul>
                 <span class="offer__foot">
                     <span class="offer__state offer__state--on">{tr(ACTIVE)}</span>
                     <span class="offer__state offer__state--off">{tr(CHOOSE)}</span>
-                    <time class="soft" datetime=date::machine(card.valid_until)>{until}</time>
+                    <time class="soft" datetime=until_machine>{until}</time>
                 </span>
             </span>
         </label>

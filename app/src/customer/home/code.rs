@@ -1,6 +1,5 @@
 //! The customer's code, as large as the screen allows: black on pure white in every theme, the number in text as well.
 
-use chrono::{DateTime, Utc};
 use leptos::prelude::*;
 
 use super::state::{Clock, Code, Showing};
@@ -22,9 +21,9 @@ const SECONDS: Text = Text::new("s", "с");
 const BRIGHT: Text = Text::new("Turn the brightness up if it does not scan.", "Не считывается? Прибавьте яркость.");
 
 /// `first` is what both sides render at first; from then on the phone counts by itself. `asked` is the shop's time when it
-/// answered, from which the phone learns how wrong its own clock is; without it the code's own clock counts.
+/// answered (milliseconds), from which the phone learns how wrong its own clock is; without it the code's own clock counts.
 #[island]
-pub fn CodeCard(code: Code, first: Showing, asked: Option<DateTime<Utc>>) -> impl IntoView {
+pub fn CodeCard(code: Code, first: Showing, asked: Option<i64>) -> impl IntoView {
     let mut code = code;
     if let Some(shop) = asked {
         code.clock = Clock::set(shop, answered_at(shop));
@@ -92,7 +91,7 @@ fn keep_awake() {
 
 /// The phone's time when the page's first byte came, which is not the later time at which this code began to run.
 #[cfg(feature = "hydrate")]
-fn answered_at(_shop: chrono::DateTime<chrono::Utc>) -> f64 {
+fn answered_at(_shop_ms: i64) -> f64 {
     let first_byte = || {
         let get = |of: &wasm_bindgen::JsValue, key: &str| js_sys::Reflect::get(of, &key.into()).ok();
         let timing = get(&get(window().as_ref(), "performance")?, "timing")?;
@@ -102,6 +101,6 @@ fn answered_at(_shop: chrono::DateTime<chrono::Utc>) -> f64 {
 }
 
 #[cfg(not(feature = "hydrate"))]
-fn answered_at(shop: chrono::DateTime<chrono::Utc>) -> f64 {
-    shop.timestamp_millis() as f64
+fn answered_at(shop_ms: i64) -> f64 {
+    shop_ms as f64
 }

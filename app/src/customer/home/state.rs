@@ -1,8 +1,6 @@
 //! The rotating code's clock: the shop's time on a phone whose own clock may be wrong.
 
-use chrono::{DateTime, Utc};
-use domain::code::{STEP_SECONDS, StaticCode};
-use domain::code::{CodeHandle, RotatingSecret, step_at};
+use domain::code::{CodeHandle, RotatingSecret, STEP_SECONDS, StaticCode};
 use serde::{Deserialize, Serialize};
 
 /// What a phone needs to show the code without a network.
@@ -29,25 +27,32 @@ pub struct Showing {
 }
 
 impl Clock {
-    /// From the shop's time in an answer and the phone's time when the answer came.
+    /// From the shop's time in an answer and the phone's time when the answer came, both in milliseconds of Unix time.
     #[must_use]
-    pub fn set(shop: DateTime<Utc>, phone_ms: f64) -> Self {
+    pub fn set(shop_ms: i64, phone_ms: f64) -> Self {
         // A clock that no phone has is no reason to fail: the shop's own time then stands in.
-        let phone = if phone_ms.is_finite() && phone_ms.abs() < 8.64e15 { phone_ms as i64 } else { shop.timestamp_millis() };
-        Self { ahead_ms: shop.timestamp_millis().saturating_sub(phone) }
+        let phone = read_clock(phone_ms).unwrap_or(shop_ms);
+        Self { ahead_ms: shop_ms.saturating_sub(phone) }
     }
 
     #[must_use]
     pub fn showing(self, phone_ms: f64) -> Showing {
-        let phone = if phone_ms.is_finite() && phone_ms.abs() < 8.64e15 { phone_ms as i64 } else { 0 };
-        Showing::at(DateTime::from_timestamp_millis(phone.saturating_add(self.ahead_ms)).unwrap_or_default())
+        Showing::at(read_clock(phone_ms).unwrap_or_default().saturating_add(self.ahead_ms))
     }
 }
 
+/// A browser's clock: finite, and within the range that its dates have.
+fn read_clock(ms: f64) -> Option<i64> {
+    (ms.is_finite() && ms.abs() <= 8.64e15).then_some(ms as i64)
+}
+
 impl Showing {
+    /// At a moment of the shop's time, in milliseconds. The steps are those of [`domain::code::step_at`], counted without
+    /// a calendar, which would cost the download more than all of this.
     #[must_use]
-    pub fn at(now: DateTime<Utc>) -> Self {
-        Self { step: step_at(now), left: STEP_SECONDS - now.timestamp().rem_euclid(STEP_SECONDS) }
+    pub fn at(shop_ms: i64) -> Self {
+        let seconds = shop_ms.div_euclid(1_000);
+        Self { step: seconds.div_euclid(STEP_SECONDS), left: STEP_SECONDS - seconds.rem_euclid(STEP_SECONDS) }
     }
 }
 
@@ -61,7 +66,10 @@ impl Code {
 
 #[cfg(test)]
 mod tests {
+    use chrono::{DateTime, Utc};
     use domain::CustomerCode;
+    use domain::code::step_at;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -73,7 +81,7 @@ mod tests {
     fn a_phone_that_is_an_hour_slow_shows_a_good_code() {
         let shop = at(1_800_000_010);
         let phone = (shop.timestamp_millis() - 3_600_000) as f64;
-        let clock = Clock::set(shop, phone);
+        let clock = Clock::set(shop.timestamp_millis(), phone);
         let code = Code {
             static_code: StaticCode::from_seed(7),
             handle: CodeHandle::from_seed(9),
@@ -91,18 +99,25 @@ mod tests {
     #[test]
     fn the_seconds_left_are_never_none() {
         for second in 0..90 {
-            let left = Showing::at(at(second)).left;
+            let left = Showing::at(second * 1_000).left;
             assert!((1..=30).contains(&left));
         }
-        assert_eq!(Showing::at(at(60)).left, 30);
+        assert_eq!(Showing::at(60_000).left, 30);
     }
 
     #[test]
     fn no_clock_panics() {
         for odd in [f64::NAN, f64::INFINITY, -1e300, 8.7e15] {
-            let clock = Clock::set(at(5), odd);
+            let clock = Clock::set(5_000, odd);
             let _ = clock.showing(odd);
             let _ = Clock { ahead_ms: i64::MAX }.showing(1e15);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_screen_and_the_till_count_the_same_steps(ms in -1_000_000_000_000_i64..10_000_000_000_000) {
+            prop_assert_eq!(Showing::at(ms).step, step_at(DateTime::from_timestamp_millis(ms).unwrap()));
         }
     }
 

@@ -5,7 +5,7 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 
 use super::api::load_home;
-use super::cards::Cards;
+use super::cards::{Cards, Offer};
 use super::code::CodeCard;
 use super::landing::Landing;
 use super::state::{Clock, Code, Showing};
@@ -17,8 +17,7 @@ use crate::ui::{Icon, icon, loaded};
 const HELLO: Text = Text::new("Hello", "Здравствуйте");
 const SHOW: Text = Text::new("Show this code before you pay.", "Покажите этот код до оплаты.");
 const SAVED: Text = Text::new("You have saved", "Вы сэкономили");
-const VISITS: [Text; 3] =
-    [Text::new("visit", "визит"), Text::new("visits", "визита"), Text::new("visits", "визитов")];
+const VISITS: [Text; 3] = [Text::new("visit", "визит"), Text::new("visits", "визита"), Text::new("visits", "визитов")];
 const NO_VISITS: Text = Text::new("Starts with your first purchase", "Начнётся с первой покупки");
 
 #[component]
@@ -55,12 +54,14 @@ fn skeleton() -> AnyView {
 
 fn show(home: Home) -> AnyView {
     let locale = use_locale();
+    let now = home.now.timestamp_millis();
     let code = Code {
         static_code: home.static_code,
         handle: home.code_handle,
         secret: home.code_secret,
         clock: Clock::default(),
     };
+    let offers: Vec<Offer> = home.cards.iter().map(|card| Offer::of(card, locale)).collect();
     let hello = match home.display_name.trim() {
         "" => tr(HELLO).to_owned(),
         name => format!("{}, {name}", tr(HELLO)),
@@ -77,7 +78,7 @@ fn show(home: Home) -> AnyView {
                 <p>{tr(SHOW)}</p>
             </div>
             <div class="home__code stack">
-                <CodeCard code=code first=Showing::at(home.now) asked=Some(home.now)/>
+                <CodeCard code=code first=Showing::at(now) asked=Some(now)/>
                 <a class="panel saved" href="/savings">
                     <span class="saved__leaf">{icon(Icon::Savings)}</span>
                     <span class="saved__words">
@@ -87,7 +88,7 @@ fn show(home: Home) -> AnyView {
                     <span class="saved__visits">{visits}{icon(Icon::Forward)}</span>
                 </a>
             </div>
-            <div class="home__rest"><Cards cards=home.cards refused=refused()/></div>
+            <div class="home__rest"><Cards cards=offers refused=refused()/></div>
         </div>
     }
     .into_any()

@@ -33,9 +33,7 @@ const OF: Text = Text::new("of", "из");
 pub fn MenuPage() -> impl IntoView {
     let params = use_params_map();
     let query = use_query_map();
-    let asked = Memo::new(move |_| {
-        (params.read().get("category"), page_number(query.read().get_str("page")))
-    });
+    let asked = Memo::new(move |_| (params.read().get("category"), page_number(query.read().get_str("page"))));
     let answer = Resource::new(move || asked.get(), |(category, page)| load_menu(category, page));
     view! {
         <Title text=format!("{} · Kava", tr(TITLE))/>

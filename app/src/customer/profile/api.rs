@@ -21,7 +21,7 @@ pub async fn save_profile(
     #[server(default)] birth_month: Option<String>,
     #[server(default)] birth_day: Option<String>,
     #[server(default)] consent: Option<String>,
-) -> Result<Answer<Profile>, Fault> {
+) -> Result<Answer<()>, Fault> {
     use super::state::{read_birthday, trimmed};
 
     let caller = crate::visitor::customer()?;
@@ -33,8 +33,11 @@ pub async fn save_profile(
         birth_day.as_deref().unwrap_or_default().trim(),
     );
     let answer = match birthday {
-        Err(key) => Err(contract::Refusal::unacceptable("invalid-profile", "This day does not exist.")
-            .at("/birthday", key, "There is no such day.")),
+        Err(key) => Err(contract::Refusal::unacceptable("invalid-profile", "This day does not exist.").at(
+            "/birthday",
+            key,
+            "There is no such day.",
+        )),
         Ok(birthday) => {
             let edit = contract::customer::ProfileEdit {
                 name: trimmed(name),
@@ -44,7 +47,7 @@ pub async fn save_profile(
                 locale: Some(locale),
                 marketing_consent: whole.then_some(consent.is_some()),
             };
-            crate::visitor::customer_api()?.edit_profile(caller, edit).await
+            crate::visitor::customer_api()?.edit_profile(caller, edit).await.map(|_| ())
         }
     };
     Ok(crate::customer::reply::settle(answer, back, done))

@@ -38,7 +38,9 @@ mod tests {
     fn a_birthday_is_a_day_that_exists() {
         assert_eq!(read_birthday("2", "29"), Ok(Some((2, 29))));
         assert_eq!(read_birthday("", ""), Ok(None));
-        for (month, day) in [("2", "30"), ("13", "1"), ("0", "1"), ("4", "31"), ("4", "0"), ("4", ""), ("", "3"), ("x", "-1")] {
+        for (month, day) in
+            [("2", "30"), ("13", "1"), ("0", "1"), ("4", "31"), ("4", "0"), ("4", ""), ("", "3"), ("x", "-1")]
+        {
             assert_eq!(read_birthday(month, day), Err("birthday-invalid"), "{month} {day}");
         }
     }

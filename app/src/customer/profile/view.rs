@@ -145,8 +145,9 @@ fn AboutForm(
 fn Birthday(month: u8, day: u8, error: Signal<Option<String>>) -> impl IntoView {
     let locale = use_locale();
     let days = (1..=31_u8).map(|n| view! { <option value=n.to_string() selected={n == day}>{n}</option> });
-    let months = (1..=12_u8)
-        .map(|n| view! { <option value=n.to_string() selected={n == month}>{date::month(u32::from(n), locale)}</option> });
+    let months = (1..=12_u8).map(
+        |n| view! { <option value=n.to_string() selected={n == month}>{date::month(u32::from(n), locale)}</option> },
+    );
     view! {
         <fieldset class="field" aria-describedby="birthday-hint birthday-error">
             <legend class="field__label">{tr(BIRTHDAY)}</legend>

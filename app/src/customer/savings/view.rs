@@ -11,12 +11,12 @@ use crate::i18n::{Text, tr, use_locale};
 use crate::ui::{EmptyState, date, loaded};
 
 const TITLE: Text = Text::new("Savings", "Экономия");
-const LEAD: Text = Text::new("What your cards took off, receipt by receipt.", "Сколько сняли ваши карты, чек за чеком.");
+const LEAD: Text =
+    Text::new("What your cards took off, receipt by receipt.", "Сколько сняли ваши карты, чек за чеком.");
 const TOTAL: Text = Text::new("Saved so far", "Всего сэкономлено");
 const PURCHASES: Text = Text::new("Your purchases", "Ваши покупки");
 const RECEIPT: Text = Text::new("Receipt", "Чек");
-const THINGS: [Text; 3] =
-    [Text::new("item", "товар"), Text::new("items", "товара"), Text::new("items", "товаров")];
+const THINGS: [Text; 3] = [Text::new("item", "товар"), Text::new("items", "товара"), Text::new("items", "товаров")];
 const SAVED: Text = Text::new("saved", "сэкономлено");
 const CANCELLED: Text = Text::new("cancelled, does not count", "отменён, не считается");
 const EMPTY: Text = Text::new("The jar is still empty", "Копилка пока пуста");

@@ -28,8 +28,8 @@ pub async fn request_code(phone: String, next: String) -> Result<Answer<CodeSent
 
     let visitor = crate::visitor::visitor()?;
     let answer = async {
-        let phone = read_phone(&phone)
-            .map_err(|key| contract::Refusal::unacceptable(key, "This is not a phone number."))?;
+        let phone =
+            read_phone(&phone).map_err(|key| contract::Refusal::unacceptable(key, "This is not a phone number."))?;
         let api = crate::visitor::customer_api().map_err(|fault| fault.0)?;
         let sent = api.request_code(&phone, visitor.ip, visitor.locale).await?;
         Ok((phone, sent))
@@ -75,8 +75,7 @@ pub async fn prove(code: String, next: String) -> Result<Answer<String>, Fault> 
         let wrong = contract::Refusal::unacceptable("code-wrong", "A code has six digits.");
         return Ok(settle(Err(wrong), &form, "/"));
     };
-    let signed_in =
-        crate::visitor::customer_api()?.sign_in(&waiting.phone, &code, visitor.ip, visitor.locale).await;
+    let signed_in = crate::visitor::customer_api()?.sign_in(&waiting.phone, &code, visitor.ip, visitor.locale).await;
     let signed_in = match signed_in {
         Ok(signed_in) => signed_in,
         Err(refusal) => return Ok(settle(Err(refusal), &form, "/")),

@@ -64,7 +64,9 @@ mod tests {
     #[test]
     fn the_next_page_is_always_our_own() {
         assert_eq!(safe_next("/menu/coffee?page=2"), "/menu/coffee?page=2");
-        for bad in ["", "menu", "//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nSet-Cookie: b", "/а"] {
+        for bad in
+            ["", "menu", "//evil.example", "https://evil.example", "/\\evil.example", "/a\r\nSet-Cookie: b", "/а"]
+        {
             assert_eq!(safe_next(bad), "/", "{bad}");
         }
         assert_eq!(safe_next(&format!("/{}", "a".repeat(300))), "/");

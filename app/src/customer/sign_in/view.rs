@@ -6,7 +6,7 @@ use leptos_meta::Title;
 use leptos_router::components::Redirect;
 use leptos_router::hooks::use_query_map;
 
-use super::api::{Prove, RequestCode, Waiting, load_waiting};
+use super::api::{Prove, RequestCode, load_waiting};
 use super::state::{in_query, safe_next};
 use crate::customer::frame::{Frame, SignedIn, refused};
 use crate::customer::profile::api::{SaveProfile, load_profile};
@@ -33,10 +33,8 @@ const RESENT: Text = Text::new("A new code is on its way.", "Новый код �
 const DEMO: Text = Text::new("This shop is a demo: nothing is really sent.", "Это демо: сообщения никуда не уходят.");
 const DEMO_LINK: Text = Text::new("See the messages", "Посмотреть сообщения");
 const WELCOME: Text = Text::new("Welcome to Kava", "Добро пожаловать в Kava");
-const WELCOME_LEAD: Text = Text::new(
-    "Your card is ready. What shall we call you?",
-    "Ваша карта готова. Как к вам обращаться?",
-);
+const WELCOME_LEAD: Text =
+    Text::new("Your card is ready. What shall we call you?", "Ваша карта готова. Как к вам обращаться?");
 const NAME: Text = Text::new("Your name", "Ваше имя");
 const GO_ON: Text = Text::new("Continue", "Продолжить");
 const LATER: Text = Text::new("Not now", "Не сейчас");
@@ -112,7 +110,7 @@ pub fn SignInCodePage() -> impl IntoView {
             <div class="page page--narrow">
                 <Suspense fallback=|| view! { <div class="skeleton skeleton--card"></div> }>
                     {move || waiting.get().map(|answer| match answer {
-                        Ok(Some(waiting)) => view! { <CodeForm waiting=waiting next=next_page() refused=refused()/> }.into_any(),
+                        Ok(Some(waiting)) => view! { <CodeForm phone=waiting.phone.to_string() resend_after=waiting.resend_after demo=waiting.demo next=next_page() refused=refused()/> }.into_any(),
                         Ok(None) => view! { <Redirect path="/sign-in"/> }.into_any(),
                         Err(fault) => view! { <FaultNotice fault=fault/> }.into_any(),
                     })}
@@ -123,7 +121,7 @@ pub fn SignInCodePage() -> impl IntoView {
 }
 
 #[island]
-fn CodeForm(waiting: Waiting, next: String, refused: Option<String>) -> impl IntoView {
+fn CodeForm(phone: String, resend_after: u32, demo: bool, next: String, refused: Option<String>) -> impl IntoView {
     let action = ServerAction::<Prove>::new();
     let resend = ServerAction::<RequestCode>::new();
     let error = told(refused, move || action.value().get());
@@ -132,16 +130,15 @@ fn CodeForm(waiting: Waiting, next: String, refused: Option<String>) -> impl Int
             go(&onward);
         }
     });
-    let left = countdown(waiting.resend_after, resend);
+    let left = countdown(resend_after, resend);
     let resent = move || matches!(resend.value().get(), Some(Ok(Ok(_))));
-    let phone = waiting.phone.to_string();
     let next_once = next.clone();
     view! {
         <div class="page__head">
             <h1>{tr(CODE_TITLE)}</h1>
             <p>{tr(SENT_TO)}" "<strong>{phone.clone()}</strong>". "<a href="/sign-in">{tr(OTHER_PHONE)}</a></p>
         </div>
-        {waiting.demo.then(|| view! {
+        {demo.then(|| view! {
             <Notice tone=Tone::Warn>
                 <p>{tr(DEMO)}" "<a href="/demo/messages" target="_blank">{tr(DEMO_LINK)}</a></p>
             </Notice>
