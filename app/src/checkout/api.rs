@@ -169,8 +169,9 @@ fn at_till(staff: &contract::staff::StaffCaller) -> Answer<contract::till::TillC
 #[cfg(feature = "ssr")]
 fn till() -> Answer<(contract::till::TillCaller, std::sync::Arc<dyn contract::TillApi>)> {
     let staff = crate::visitor::staff().map_err(|fault| fault.0)?;
+    let locale = crate::visitor::visitor().map_err(|fault| fault.0)?.locale;
     let api = crate::visitor::till_api().map_err(|fault| fault.0)?;
-    Ok((at_till(&staff)?, api))
+    Ok((contract::till::TillCaller { locale, ..at_till(&staff)? }, api))
 }
 
 #[cfg(feature = "ssr")]

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset, Utc};
 use domain::{
-    Amount, CardId, CardScope, CodeKind, Currency, CustomerId, Rate, SessionId, SessionState, StoreId, TillId,
+    Amount, CardId, CardScope, CodeKind, Currency, CustomerId, Locale, Rate, SessionId, SessionState, StoreId, TillId,
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,8 @@ pub struct TillCaller {
     pub store: StoreId,
     /// Whether `unit_price` of this caller is believed (scope `till_prices`).
     pub sets_prices: bool,
+    /// The language in which titles, reasons and segments are said.
+    pub locale: Locale,
 }
 
 /// What a till may ask. Every mutating call counts once; the same story serves REST, the checkout screen and gRPC.

@@ -169,7 +169,12 @@ fn caller(member: StaffMember) -> StaffCaller {
         name: member.name,
         role: member.role,
         // A cashier's screen sells at the catalogue's prices.
-        till: member.till.map(|till| TillCaller { till: till.till, store: till.store, sets_prices: false }),
+        till: member.till.map(|till| TillCaller {
+            till: till.till,
+            store: till.store,
+            sets_prices: false,
+            locale: domain::Locale::En,
+        }),
         place,
     }
 }

@@ -2,7 +2,7 @@
 
 use contract::till::{CloseRequest, Savings, SegmentChange, Session, TillCaller};
 use contract::{IdempotencyKey, Once, Refusal};
-use domain::{Amount, Locale, SessionId, SessionState};
+use domain::{Amount, SessionId, SessionState};
 use store::idempotency::{self, Claimed};
 use store::sessions::{self, Held, Outcome};
 use store::{StoreError, customers, receipts};
@@ -74,10 +74,10 @@ impl Shop {
             session.savings = Some(Savings { amount, currency: session.currency });
             let moved = self.record_in_segment(&mut tx, customer, &basis.purchase(&session, now), now).await?;
             session.segment_changed = Some(moved.map(|moved| {
-                let personal = [&moved.from, &moved.to].map(|name| name.personal_words(Locale::En));
+                let personal = [&moved.from, &moved.to].map(|name| name.personal_words(caller.locale));
                 let [from, to] = match personal {
                     // What sets these two apart is said of segments only.
-                    [a, b] if a == b => [moved.from.words(Locale::En), moved.to.words(Locale::En)],
+                    [a, b] if a == b => [moved.from.words(caller.locale), moved.to.words(caller.locale)],
                     apart => apart,
                 };
                 SegmentChange { from, to, reason: moved.reason }

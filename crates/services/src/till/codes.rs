@@ -72,12 +72,12 @@ impl Shop {
         }
     }
 
-    pub(super) async fn summary(&self, customer: &Customer) -> Result<CustomerSummary, Stop> {
+    pub(super) async fn summary(&self, customer: &Customer, locale: Locale) -> Result<CustomerSummary, Stop> {
         let segment = self.segment_name(customer.segment_model, customer.segment_index).await?;
         Ok(CustomerSummary {
             id: customer.id,
             display_name: customer.display_name(),
-            segment: segment.personal_words(Locale::En),
+            segment: segment.personal_words(locale),
         })
     }
 }
@@ -140,10 +140,10 @@ pub(super) fn usable(
     }
 }
 
-pub(super) fn card_view(card: Card) -> CardView {
+pub(super) fn card_view(card: Card, locale: Locale) -> CardView {
     CardView {
-        title: card.title(Locale::En),
-        reasons: card.reasons.iter().map(|reason| reason.words(Locale::En)).collect(),
+        title: card.title(locale),
+        reasons: card.reasons.iter().map(|reason| reason.words(locale)).collect(),
         id: card.id,
         scope: card.scope,
         rate_bp: card.rate,

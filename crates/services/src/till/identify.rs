@@ -34,9 +34,9 @@ impl Shop {
         let settings = self.settings().await?;
         let cards = self.cards_of(&shown.customer).await?;
         let value = Identified {
-            customer: self.summary(&shown.customer).await?,
+            customer: self.summary(&shown.customer, caller.locale).await?,
             code_kind: shown.kind,
-            cards: cards.into_iter().map(codes::card_view).collect(),
+            cards: cards.into_iter().map(|card| codes::card_view(card, caller.locale)).collect(),
             savings: Savings { amount: shown.customer.savings, currency: settings.currency },
         };
         let body = body_of(&value)?;

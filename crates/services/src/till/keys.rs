@@ -58,7 +58,7 @@ impl Shop {
         let (Some((till, store)), true) = (holder.till, holder.has("till")) else {
             return Err(Refusal::forbidden("This key is not a till's: it lacks the scope `till`."));
         };
-        let caller = TillCaller { till, store, sets_prices: holder.has("till_prices") };
+        let caller = TillCaller { till, store, sets_prices: holder.has("till_prices"), locale: domain::Locale::En };
         self.keys.put(hash, &caller, now);
         Ok(caller)
     }

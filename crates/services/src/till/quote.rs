@@ -86,7 +86,7 @@ impl Shop {
         let decision = promotions::evaluate(&facts, &params.check().unwrap_or_default());
 
         let customer = match &shown {
-            Some(shown) => Some(self.summary(&shown.customer).await?),
+            Some(shown) => Some(self.summary(&shown.customer, caller.locale).await?),
             None => None,
         };
         let mut session = Session {

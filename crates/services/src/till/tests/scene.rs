@@ -89,7 +89,8 @@ impl Scene {
         let (here, there) = (StoreId(entropy.id(now)), StoreId(entropy.id(now)));
         tills::create_store(&mut tx, here, "Minsk 1").await.unwrap();
         tills::create_store(&mut tx, there, "Minsk 2").await.unwrap();
-        let caller = |store, sets_prices| TillCaller { till: TillId(entropy.id(now)), store, sets_prices };
+        let caller =
+            |store, sets_prices| TillCaller { till: TillId(entropy.id(now)), store, sets_prices, locale: Locale::En };
         let (till, second, elsewhere) = (caller(here, false), caller(here, true), caller(there, false));
         for (at, name) in [(&till, "1"), (&second, "2"), (&elsewhere, "1")] {
             tills::create_till(&mut tx, at.till, at.store, name).await.unwrap();
