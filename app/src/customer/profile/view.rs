@@ -17,7 +17,7 @@ use crate::page::{Theme, use_page};
 use crate::ui::{Checkbox, Icon, Notice, SubmitButton, TextField, Tone, date, icon, loaded};
 
 const TITLE: Text = Text::new("Profile", "Профиль");
-const SINCE: Text = Text::new("With Kava since", "С Kava с");
+const SINCE: Text = Text::new("With Kava since", "В Kava с");
 const ABOUT: Text = Text::new("About you", "О вас");
 const NAME: Text = Text::new("Name", "Имя");
 const EMAIL: Text = Text::new("E-mail", "Электронная почта");

@@ -154,7 +154,7 @@ fn CodeForm(phone: String, resend_after: u32, demo: bool, next: String, refused:
         <ActionForm action=resend attr:class="stack stack--tight">
             <input type="hidden" name="next" value=next/>
             <input type="hidden" name="phone" value=phone/>
-            <button class="button button--quiet button--wide" type="submit" disabled=move || left.get() > 0>
+            <button class="button button--quiet button--wide" type="submit" disabled=move || { left.get() > 0 }>
                 {tr(RESEND)}
                 {move || Some(left.get()).filter(|&left| left > 0).map(|left| format!(" ({left})"))}
             </button>
