@@ -21,7 +21,8 @@ pub async fn segments() -> Result<Answer<SegmentsShown>, Fault> {
         leptos_axum::redirect("/staff");
         return Ok(Err(contract::Refusal::unauthenticated()));
     };
-    let shown = crate::visitor::marketing_api()?.segments(&caller).await;
+    let locale = crate::visitor::visitor()?.locale;
+    let shown = crate::visitor::marketing_api()?.segments(&caller, locale).await;
     let staff = StaffCard { name: caller.name, role: caller.role, place: caller.place };
     Ok(shown.map(|dashboard| SegmentsShown { staff, dashboard }))
 }

@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::{Amount, Currency, Rate, SegmentName};
+use domain::{Amount, Currency, Locale, Rate, SegmentName};
 use serde::{Deserialize, Serialize};
 
 use crate::Refusal;
@@ -10,11 +10,11 @@ use crate::staff::StaffCaller;
 
 #[async_trait]
 pub trait MarketingApi: Send + Sync {
-    /// The segments of the model in use, over all recorded purchases.
+    /// The segments of the model in use, over all recorded purchases; categories by their titles in `locale`.
     ///
     /// # Errors
     /// `forbidden` without the role.
-    async fn segments(&self, caller: &StaffCaller) -> Result<SegmentDashboard, Refusal>;
+    async fn segments(&self, caller: &StaffCaller, locale: Locale) -> Result<SegmentDashboard, Refusal>;
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

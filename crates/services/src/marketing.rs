@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use contract::marketing::{ModelSummary, SegmentDashboard, SegmentRow};
 use contract::staff::StaffCaller;
 use contract::{MarketingApi, Refusal};
-use domain::{Amount, Rate, SegmentModelId, SegmentName};
+use domain::{Amount, Locale, Rate, SegmentModelId, SegmentName};
 use store::marketing::SegmentFigures;
 
 use crate::Shop;
@@ -14,14 +14,14 @@ const STRONGEST: usize = 3;
 
 #[async_trait]
 impl MarketingApi for Shop {
-    async fn segments(&self, caller: &StaffCaller) -> Result<SegmentDashboard, Refusal> {
+    async fn segments(&self, caller: &StaffCaller, locale: Locale) -> Result<SegmentDashboard, Refusal> {
         if !caller.role.may_see_segments() {
             return Err(Refusal::forbidden("The segments are for marketing."));
         }
         let settings = self.settings().await?;
         let model = self.model_in_use().await.map_err(|e| self.failed(&e))?;
         let id = model.as_ref().map(|(stored, _)| SegmentModelId(stored.id));
-        let figures = self.store.segment_figures(id, self.clock.now()).await.map_err(|e| self.failed(&e))?;
+        let figures = self.store.segment_figures(id, self.clock.now(), locale).await.map_err(|e| self.failed(&e))?;
         let rows: Vec<SegmentRow> = figures
             .iter()
             .map(|figures| {

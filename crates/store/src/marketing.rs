@@ -1,7 +1,7 @@
 //! What marketing sees of the segments, in one set-based query over all receipts that were not cancelled.
 
 use chrono::{DateTime, Utc};
-use domain::SegmentModelId;
+use domain::{Locale, SegmentModelId};
 use std::collections::BTreeMap;
 
 use crate::{Store, StoreError};
@@ -35,6 +35,7 @@ impl Store {
         &self,
         model: Option<SegmentModelId>,
         now: DateTime<Utc>,
+        locale: Locale,
     ) -> Result<Vec<SegmentFigures>, StoreError> {
         let sql = "with placed as (
                 select id, case when segment_model = $1 then segment_index else 0 end as segment from customers
@@ -53,7 +54,8 @@ impl Store {
                 where r.cancelled_at is null
                 group by p.segment, l.sku
             ), categories_bought as (
-                select b.segment, coalesce(c.title_en, 'Other') as title, sum(b.spend) as spend
+                select b.segment, coalesce(case when $3 = 'ru' then c.title_ru else c.title_en end,
+                    case when $3 = 'ru' then 'Другое' else 'Other' end) as title, sum(b.spend) as spend
                 from bought b left join products p on p.sku = b.sku left join categories c on c.id = p.category
                 group by 1, 2
             ), composed as (
@@ -80,6 +82,6 @@ impl Store {
                 k.cost::bigint as cost, coalesce(m.composition, '{}') as composition
             from people n left join costs k on k.segment = n.segment left join composed m on m.segment = n.segment
             order by n.segment";
-        Ok(sqlx::query_as(sql).bind(model.map(|m| m.0)).bind(now).fetch_all(self.pool()).await?)
+        Ok(sqlx::query_as(sql).bind(model.map(|m| m.0)).bind(now).bind(locale.tag()).fetch_all(self.pool()).await?)
     }
 }

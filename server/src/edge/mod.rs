@@ -100,7 +100,7 @@ pub fn router(edge: &Edge, site: Option<&Site>) -> anyhow::Result<Router> {
             let fallback = Fallback { files: site.files(), not_found: pages.not_found.clone() };
             router
                 .merge(pages.router)
-                .merge(preferences::router())
+                .merge(preferences::router().layer(from_fn_with_state(edge.clone(), visitor::introduce)))
                 .merge(site.router()?)
                 .fallback(move |request: Request| fallback.clone().answer(request))
         }

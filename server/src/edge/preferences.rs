@@ -1,10 +1,12 @@
 //! `GET /preferences?locale=&theme=&next=`: language and theme without JavaScript. Sets cookies and goes back.
 
-use app::visitor::{LOCALE_COOKIE, THEME_COOKIE};
-use axum::Router;
+use app::visitor::{LOCALE_COOKIE, THEME_COOKIE, Visitor};
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
+use axum::{Extension, Router};
+use contract::customer::ProfileEdit;
+use domain::Locale;
 use http::header::{CACHE_CONTROL, LOCATION, SET_COOKIE};
 use http::{HeaderValue, StatusCode};
 
@@ -17,7 +19,11 @@ pub fn router() -> Router<Edge> {
     Router::new().route("/preferences", get(preferences))
 }
 
-async fn preferences(State(edge): State<Edge>, RawQuery(query): RawQuery) -> Response {
+async fn preferences(
+    State(edge): State<Edge>,
+    visitor: Option<Extension<Visitor>>,
+    RawQuery(query): RawQuery,
+) -> Response {
     let query = Query::parse(query.as_deref()).unwrap_or_default();
     let next = query.get("next").and_then(back).unwrap_or(HeaderValue::from_static("/"));
     let mut response = (StatusCode::SEE_OTHER, [(LOCATION, next)]).into_response();
@@ -33,6 +39,14 @@ async fn preferences(State(edge): State<Edge>, RawQuery(query): RawQuery) -> Res
         let cookie = format!("{name}={value}; Path=/; Max-Age={YEAR_SECONDS}; SameSite=Lax{secure}");
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
             headers.append(SET_COOKIE, cookie);
+        }
+    }
+    // Their cards and messages follow; where that fails, the screen is still in the language that was chosen.
+    let locale = query.get("locale").and_then(|tag| [Locale::En, Locale::Ru].into_iter().find(|l| l.tag() == tag));
+    if let (Some(Extension(Visitor { customer: Some(caller), .. })), Some(locale)) = (visitor, locale) {
+        let edit = ProfileEdit { locale: Some(locale), ..ProfileEdit::default() };
+        if let Err(refusal) = edge.customer.edit_profile(caller, edit).await {
+            tracing::warn!(%refusal, "the chosen language did not reach the profile");
         }
     }
     response

@@ -2,6 +2,8 @@
 
 use contract::Refusal;
 use contract::customer::{CustomerCaller, Profile, ProfileEdit};
+use domain::{CustomerId, Locale};
+use store::Tx;
 use store::customers::{Customer, ProfileFields};
 
 use crate::Shop;
@@ -25,6 +27,18 @@ pub(super) fn shown(customer: Customer) -> Result<Profile, Refusal> {
 }
 
 impl Shop {
+    /// From now on this customer is spoken to in the language they chose on the screen.
+    pub(super) async fn speak(&self, tx: &mut Tx, customer: CustomerId, locale: Locale) -> Result<(), Stop> {
+        let Some(customer) = store::customers::lock(tx, customer).await? else { return Ok(()) };
+        if customer.locale == locale {
+            return Ok(());
+        }
+        let edit = ProfileEdit { locale: Some(locale), ..ProfileEdit::default() };
+        store::customers::set_profile(tx, customer.id, &edited(&customer, edit)?).await?;
+        self.rename_cards(tx, customer.id, locale).await?;
+        Ok(())
+    }
+
     pub(super) async fn change_profile(&self, caller: CustomerCaller, edit: ProfileEdit) -> Result<Profile, Stop> {
         let mut tx = self.store.begin().await?;
         let Some(mut customer) = store::customers::lock(&mut tx, caller.customer).await? else {

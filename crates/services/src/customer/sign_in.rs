@@ -63,7 +63,10 @@ impl Shop {
         }
         store::logins::forget_code(&mut tx, phone).await?;
         let (customer, registered) = match store::customers::by_phone(&mut tx, phone).await? {
-            Some(customer) => (customer.id, false),
+            Some(customer) => {
+                self.speak(&mut tx, customer.id, locale).await?;
+                (customer.id, false)
+            }
             None => (self.register(&mut tx, phone, locale).await?, true),
         };
         let (token, hash) = self.new_token();

@@ -58,10 +58,10 @@ async fn the_dashboard_is_what_a_pencil_says() {
     )
     .await;
     let marketer = caller(&shop, Role::Marketer);
-    let refused = shop.segments(&caller(&shop, Role::Cashier)).await.unwrap_err();
+    let refused = shop.segments(&caller(&shop, Role::Cashier), domain::Locale::En).await.unwrap_err();
     assert_eq!(refused.key, "forbidden");
 
-    let dashboard = shop.segments(&marketer).await.unwrap();
+    let dashboard = shop.segments(&marketer, domain::Locale::En).await.unwrap();
     assert_eq!(dashboard.model, None);
     assert_eq!((dashboard.customers, dashboard.revenue, dashboard.discount), (3, Amount(1_060), Amount(90)));
     let row = &dashboard.rows[0];
