@@ -84,12 +84,13 @@ fn compiled(workspace: &Workspace, name: &str, features: &[&str]) -> Result<Path
 }
 
 fn site(workspace: &Workspace) -> Result<()> {
+    // Two of us at once (a browser test beside a `run`) would take each other's wasm, and sweep each other's folders away.
+    fs::create_dir_all(&workspace.target)?;
+    let lock = fs::File::create(workspace.target.join("site.lock"))?;
+    step("waiting for another build of the site", || Ok(lock.lock()?))?;
     let bundles = step("building the wasm", || {
         BUNDLES.iter().map(|(name, features)| compiled(workspace, name, features)).collect::<Result<Vec<_>>>()
     })?;
-    // Two of us at once (a browser test beside a `run`) would sweep each other's folders away.
-    let lock = fs::File::create(workspace.target.join("site.lock"))?;
-    step("waiting for another build of the site", || Ok(lock.lock()?))?;
     let site = workspace.site();
     let stamp = workspace.target.join("site.stamp");
     let inputs = inputs(workspace, &bundles)?;
