@@ -33,7 +33,7 @@ async fn the_first_sign_in_registers_with_a_segment_and_cards() {
     // Again: the same customer, and nobody new.
     scene.wait(TimeDelta::minutes(2));
     let code = scene.code_for(&phone).await;
-    let again = scene.shop.sign_in(&phone, &code, HOME, Locale::En).await.unwrap();
+    let again = scene.shop.sign_in(&phone, &code, HOME, Locale::Ru).await.unwrap();
     assert!(!again.registered);
     assert_eq!(scene.shop.authenticate_customer(&again.token.0).await, Some(caller));
     assert_eq!(scene.shop.home(caller).await.unwrap().cards, home.cards);
@@ -302,4 +302,19 @@ async fn a_code_that_never_went_out_makes_nobody_wait() {
     assert_eq!((refusal.key.as_str(), refusal.retry_after), ("unavailable", Some(1)));
     assert!(!refusal.detail.contains("503"), "the cause stays in the log");
     scene.shop.request_code(&phone(1), HOME, Locale::En).await.unwrap();
+}
+
+/// Somebody who signs in on a Russian page reads Russian cards from then on.
+#[tokio::test]
+async fn cards_follow_the_language_of_the_page_one_signs_in_on() {
+    let scene = Scene::set().await;
+    let caller = scene.guest(1).await;
+    assert_eq!(scene.shop.profile(caller).await.unwrap().locale, Locale::En);
+    scene.wait(TimeDelta::minutes(30));
+    let phone = phone(1);
+    let typed = scene.code_for(&phone).await;
+    scene.shop.sign_in(&phone, &typed, HOME, Locale::Ru).await.unwrap();
+    assert_eq!(scene.shop.profile(caller).await.unwrap().locale, Locale::Ru);
+    let subjects = scene.count("select count(*) from cards where withdrawn_at is null and subject ~ '[А-Яа-я]'").await;
+    assert!(subjects > 0, "the cards are named in Russian");
 }
