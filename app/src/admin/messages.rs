@@ -6,6 +6,7 @@ use contract::Refusal;
 use contract::customer::DemoMessage;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
+use leptos_meta::Title;
 
 use super::api::demo_messages;
 use crate::checkout::OfficeFrame;
@@ -38,7 +39,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(4);
 pub fn DemoMessagesPage() -> impl IntoView {
     let first = Resource::new_blocking(|| (), |()| demo_messages());
     view! {
-        <OfficeFrame staff=None>
+        <OfficeFrame title=TITLE staff=None>
             <Suspense fallback=|| view! { <div class="skeleton skeleton--card" aria-busy="true"></div> }>
                 {move || Suspend::new(async move { opened(first.await) })}
             </Suspense>
@@ -58,6 +59,7 @@ fn Refused(refusal: Refusal) -> impl IntoView {
     if refusal.is("not-found") {
         view! {
             <div class="page">
+                <Title text=format!("{} \u{b7} Kava", tr(NOT_FOUND))/>
                 <header class="page__head"><h1>{tr(NOT_FOUND)}</h1><p>{tr(NOT_FOUND_HINT)}</p></header>
                 <p><a class="button" href="/">{tr(HOME)}</a></p>
             </div>

@@ -99,6 +99,8 @@ fn Line(desk: Desk, rows: Memo<Vec<Row>>, sku: String, name: String) -> impl Int
     let figure =
         move |of: fn(&Row) -> domain::Amount| move || row.with(|row| row.as_ref().map(|row| desk.money(of(row))));
     let quantity = move || row.with(|row| row.as_ref().map_or(0, |row| row.quantity));
+    // Here, not in the view: there a `>` outside braces would end the tag.
+    let full = move || quantity() >= MAX_QUANTITY;
     let set = move |quantity: u32| desk.tell(Event::QuantitySet { sku: sku.get_value(), quantity });
     let reduced = Memo::new(move |_| row.with(|row| row.as_ref().is_some_and(|row| !row.discount.is_zero())));
     let typed = move |event: leptos::ev::Event| {
@@ -138,7 +140,7 @@ fn Line(desk: Desk, rows: Memo<Vec<Row>>, sku: String, name: String) -> impl Int
                         type="button"
                         class="icon-button"
                         aria-label=more
-                        disabled=move || { quantity() >= MAX_QUANTITY }
+                        disabled=full
                         on:click=move |_| set(quantity() + 1)
                     >
                         {icon(Icon::Plus)}

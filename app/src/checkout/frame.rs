@@ -4,6 +4,7 @@ use contract::staff::StaffCard;
 use domain::Locale;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
+use leptos_meta::Title;
 use leptos_router::components::A;
 use leptos_router::hooks::use_location;
 
@@ -21,6 +22,8 @@ const SIGN_OUT: Text = Text::new("Sign out", "Выйти");
 /// The frame of every screen behind `/staff`. Without `staff` (nobody is signed in) it shows the logo only.
 #[component]
 pub fn OfficeFrame(
+    /// What the window is called.
+    title: Text,
     #[prop(optional_no_strip)] staff: Option<StaffCard>,
     /// Fills the window and scrolls inside, as a counter's screen must.
     #[prop(optional)]
@@ -30,6 +33,7 @@ pub fn OfficeFrame(
     let sells = staff.as_ref().is_some_and(|staff| staff.role.may_sell());
     let sees = staff.as_ref().is_some_and(|staff| staff.role.may_see_segments());
     view! {
+        <Title text=format!("{} \u{b7} Kava", tr(title))/>
         <div class=if fixed { "app office office--fixed" } else { "app office" }>
             <a class="skip-link" href="#main" rel="external">{tr(SKIP)}</a>
             <header class="app__bar">

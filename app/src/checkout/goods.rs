@@ -144,17 +144,14 @@ fn Chips(categories: Vec<String>, category: RwSignal<Option<String>>) -> impl In
 fn ProductButton(desk: Desk, product: ProductView) -> impl IntoView {
     let price = desk.money(product.price);
     let label = format!("{} {}, {price}", tr(ADD), product.name);
-    let drawn = drawing(&product.sku, &product.category);
+    let drawn = drawing(&product.sku, &product.category, &product.name);
     let name = product.name.clone();
     let sku = product.sku.clone();
     let in_basket =
         desk.see(move |counter| counter.lines.iter().find(|line| line.sku == sku).map_or(0, |line| line.quantity));
     view! {
         <button type="button" class="goods" aria-label=label on:click=move |_| desk.tell(added(product.clone()))>
-            {match drawn {
-                Some(picture) => view! { <Tile name=picture/> }.into_any(),
-                None => ().into_any(),
-            }}
+            <Tile name=drawn/>
             <span class="goods__name">{name}</span>
             <span class="goods__price">{price}</span>
             {move || (in_basket.get() > 0).then(|| view! { <span class="goods__count">{in_basket.get()}</span> })}
@@ -162,10 +159,11 @@ fn ProductButton(desk: Desk, product: ProductView) -> impl IntoView {
     }
 }
 
-/// The drawing of the product, of a word in its name, or of its category; none for goods that nobody drew.
-fn drawing(sku: &str, category: &str) -> Option<&'static str> {
+/// What the tile draws: the product, else its category. Of goods that nobody drew the tile finds a word in the name, or the
+/// plain cup.
+fn drawing(sku: &str, category: &str, name: &str) -> String {
     let drawn = |name: &str| PICTURES.iter().find(|picture| **picture == name).copied();
-    drawn(sku).or_else(|| sku.rsplit('-').find_map(drawn)).or(match category {
+    let of_category = match category {
         "coffee" => Some("latte"),
         "bakery" => Some("muffin"),
         "beans" => Some("bag"),
@@ -174,7 +172,9 @@ fn drawing(sku: &str, category: &str) -> Option<&'static str> {
         "shop" => Some("gift"),
         "tea" => Some("tea"),
         _ => None,
-    })
+    };
+    let found = drawn(sku).or_else(|| sku.rsplit('-').find_map(drawn)).or(of_category);
+    found.map_or_else(|| name.to_lowercase(), str::to_owned)
 }
 
 fn added(product: ProductView) -> Event {
@@ -209,6 +209,7 @@ mod tests {
     use domain::Amount;
 
     use super::*;
+    use crate::ui::picture::picture;
 
     fn product(sku: &str, name: &str, category: &str) -> ProductView {
         ProductView { sku: sku.to_owned(), name: name.to_owned(), category: category.to_owned(), price: Amount(100) }
@@ -216,12 +217,14 @@ mod tests {
 
     #[test]
     fn a_product_is_drawn_as_well_as_can_be() {
-        assert_eq!(drawing("espresso", "coffee"), Some("espresso"));
-        assert_eq!(drawing("almond-croissant", "bakery"), Some("croissant"));
-        assert_eq!(drawing("cortado", "coffee"), Some("latte"));
-        assert_eq!(drawing("85123A", ""), None);
+        let file = |sku, category, name| picture(&drawing(sku, category, name));
+        assert_eq!(file("espresso", "coffee", "Espresso"), "/pictures/espresso.svg");
+        assert_eq!(file("almond-croissant", "bakery", "Almond croissant"), "/pictures/croissant.svg");
+        assert_eq!(file("cortado", "coffee", "Cortado"), "/pictures/latte.svg");
+        assert_eq!(file("85123A", "other", "GREEN GLASS CANDLE"), "/pictures/candle.svg");
+        assert_eq!(file("85123B", "", "Doormat"), "/pictures/cup.svg");
         for category in ["coffee", "bakery", "beans", "cold", "lunch", "shop", "tea"] {
-            assert!(drawing("", category).is_some_and(|name| PICTURES.contains(&name)));
+            assert!(PICTURES.contains(&drawing("", category, "").as_str()));
         }
     }
 

@@ -39,7 +39,7 @@ const TOO_MANY: Text = Text::new(
 pub fn StaffSignInPage() -> impl IntoView {
     let me = Resource::new_blocking(|| (), |()| staff_me());
     view! {
-        <OfficeFrame staff=None>
+        <OfficeFrame title=TITLE staff=None>
             <div class="door">
                 <Suspense fallback=|| view! { <div class="panel skeleton skeleton--card" aria-busy="true"></div> }>
                     {move || Suspend::new(async move {

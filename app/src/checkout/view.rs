@@ -45,7 +45,7 @@ fn opened(start: Result<Answer<Start>, Fault>) -> AnyView {
 #[component]
 fn OpenCheckout(start: Start) -> impl IntoView {
     view! {
-        <OfficeFrame staff=Some(start.staff) fixed=true>
+        <OfficeFrame title=TITLE staff=Some(start.staff) fixed=true>
             <h1 class="visually-hidden">{tr(TITLE)}</h1>
             <p class="till__noscript notice notice--warn">{tr(NEEDS_SCRIPT)}</p>
             <Till products=start.products/>
@@ -94,7 +94,7 @@ fn starts_a_code(event: &KeyboardEvent) -> bool {
 fn ShutCheckout(refusal: Refusal) -> impl IntoView {
     let words = words::of_refusal(&refusal, use_locale());
     view! {
-        <OfficeFrame staff=None>
+        <OfficeFrame title=TITLE staff=None>
             <div class="page">
                 <header class="page__head"><h1>{tr(TITLE)}</h1></header>
                 <Notice tone=Tone::Error>
@@ -109,7 +109,7 @@ fn ShutCheckout(refusal: Refusal) -> impl IntoView {
 #[component]
 fn Waiting() -> impl IntoView {
     view! {
-        <OfficeFrame staff=None fixed=true>
+        <OfficeFrame title=TITLE staff=None fixed=true>
             <div class="till" aria-busy="true">
                 <div class="till__who"><div class="skeleton skeleton--card"></div></div>
                 <div class="till__basket"><div class="skeleton skeleton--card"></div></div>

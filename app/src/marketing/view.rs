@@ -1,5 +1,7 @@
 //! Who the customers are, what they bring, and what discounts leave of the margin.
 
+use std::collections::BTreeMap;
+
 use contract::Refusal;
 use contract::marketing::{ModelSummary, SegmentDashboard};
 use domain::Locale;
@@ -46,7 +48,8 @@ const COMPOSITION_HINT: Text = Text::new(
     "The strongest categories of each segment, by share of spend.",
     "Главные категории каждого сегмента по доле трат.",
 );
-const OTHER: Text = Text::new("Other", "Другое");
+// Not "Other": shops have a category of that name.
+const REST: Text = Text::new("Smaller categories", "Остальные категории");
 const NO_MODEL: Text = Text::new("No segments yet", "Сегментов пока нет");
 const NO_MODEL_HINT: Text = Text::new(
     "Segments come from recorded purchases. When there are some, fit the first model with:",
@@ -69,11 +72,11 @@ pub fn SegmentsPage() -> impl IntoView {
 fn opened(shown: Result<Answer<SegmentsShown>, Fault>) -> AnyView {
     match shown {
         Ok(Ok(shown)) => view! {
-            <OfficeFrame staff=Some(shown.staff)><Dashboard dashboard=shown.dashboard/></OfficeFrame>
+            <OfficeFrame title=TITLE staff=Some(shown.staff)><Dashboard dashboard=shown.dashboard/></OfficeFrame>
         }
         .into_any(),
         Ok(Err(refusal)) | Err(Fault(refusal)) => {
-            view! { <OfficeFrame staff=None><Refused refusal/></OfficeFrame> }.into_any()
+            view! { <OfficeFrame title=TITLE staff=None><Refused refusal/></OfficeFrame> }.into_any()
         }
     }
 }
@@ -94,7 +97,7 @@ fn Refused(refusal: Refusal) -> impl IntoView {
 #[component]
 fn Waiting() -> impl IntoView {
     view! {
-        <OfficeFrame staff=None>
+        <OfficeFrame title=TITLE staff=None>
             <div class="page" aria-busy="true">
                 <div class="skeleton skeleton--title"></div>
                 <div class="grid"><div class="skeleton skeleton--card"></div><div class="skeleton skeleton--card"></div></div>
@@ -222,17 +225,17 @@ fn Fitted(dashboard: SegmentDashboard) -> impl IntoView {
         .iter()
         .enumerate()
         .map(|(index, row)| {
-            let part = |(category, rate): &(String, domain::Rate)| {
+            let mut shares: BTreeMap<usize, i64> = BTreeMap::new();
+            for (category, rate) in &row.composition {
                 let at = series.iter().position(|known| known == category).unwrap_or(rest);
-                (at, f64::from(rate.bp()) / 10_000.0, signed_percent(i64::from(rate.bp()), locale))
-            };
-            let mut parts: Vec<_> = row.composition.iter().map(part).collect();
-            parts.sort_by_key(|(at, _, _)| *at);
-            Stack { label: name(index), parts }
+                *shares.entry(at).or_default() += i64::from(rate.bp());
+            }
+            let part = |(at, bp): (usize, i64)| (at, bp as f64 / 10_000.0, signed_percent(bp, locale));
+            Stack { label: name(index), parts: shares.into_iter().map(part).collect() }
         })
         .collect();
     if stacks.iter().flat_map(|stack| &stack.parts).any(|(at, _, _)| *at == rest) {
-        series.push(tr(OTHER).to_owned());
+        series.push(tr(REST).to_owned());
     }
     view! {
         <div class="charts">

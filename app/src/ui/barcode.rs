@@ -1,7 +1,7 @@
 //! Customer codes that a scanner reads: QR and Code 128, drawn as SVG on both sides of the wire.
 //!
 //! Both are black on white in every theme: the component draws its own white ground and quiet zone, so that no page can
-//! put a scanner off.
+//! put a scanner off. Their name is an `aria-label`: a `<title>` that a browser's island makes would be HTML's, not SVG's.
 
 use barcoders::sym::code128::Code128 as Encoder;
 use leptos::prelude::*;
@@ -126,8 +126,7 @@ pub fn QrCode(#[prop(into)] text: Signal<String>, label: &'static str) -> impl I
     let drawn = Memo::new(move |_| qr_path(&text.read()).unwrap_or((2 * QR_QUIET + 21, String::new())));
     let view_box = move || drawn.with(|(side, _)| format!("0 0 {side} {side}"));
     view! {
-        <svg class="barcode barcode-qr" role="img" viewBox=view_box shape-rendering="crispEdges">
-            <title>{label}</title>
+        <svg class="barcode barcode-qr" role="img" aria-label=label viewBox=view_box shape-rendering="crispEdges">
             <rect width="100%" height="100%" fill="#fff" />
             <path fill="#000" d=move || drawn.with(|(_, path)| path.clone()) />
         </svg>
@@ -142,11 +141,11 @@ pub fn Code128(#[prop(into)] text: String, label: &'static str) -> impl IntoView
             <svg
                 class="barcode barcode-128"
                 role="img"
+                aria-label=label
                 viewBox=format!("0 0 {width} {CODE128_HEIGHT}")
                 preserveAspectRatio="none"
                 shape-rendering="crispEdges"
             >
-                <title>{label}</title>
                 <rect width="100%" height="100%" fill="#fff" />
                 <path fill="#000" d=path />
             </svg>

@@ -186,13 +186,12 @@ pub fn BubbleChart(
         }
     });
     let legend = legend.collect_view();
+    let name = format!("{title}. {description}");
     view! {
         <figure class="chart">
-            <figcaption class="chart__head"><h3>{title.clone()}</h3><p class="soft">{description.clone()}</p></figcaption>
+            <figcaption class="chart__head"><h3>{title}</h3><p class="soft">{description}</p></figcaption>
             <p class="plot__axis">{y_title}</p>
-            <svg class="plot" width="100%" height="340" role="img">
-                <title>{title}</title>
-                <desc>{description}</desc>
+            <svg class="plot" width="100%" height="340" role="img" aria-label=name>
                 {columns}
                 {rows}
                 {circles}

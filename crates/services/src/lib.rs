@@ -8,8 +8,8 @@ pub mod customer;
 pub mod import;
 pub mod marketing;
 pub mod relay;
-pub mod segment;
 pub mod seed;
+pub mod segment;
 pub mod staff;
 pub mod till;
 

@@ -40,8 +40,9 @@ pub async fn save_profile(
         )),
         Ok(birthday) => {
             let edit = contract::customer::ProfileEdit {
-                name: trimmed(name),
-                email: trimmed(email),
+                // An emptied field arrives as absent; the whole form means it.
+                name: trimmed(name).or(whole.then(String::new)),
+                email: trimmed(email).or(whole.then(String::new)),
                 birthday: whole.then_some(birthday),
                 // Messages follow the language that the customer reads.
                 locale: Some(locale),

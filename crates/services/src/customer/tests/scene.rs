@@ -111,7 +111,12 @@ impl Scene {
             catalogue_version: 1,
         };
         store::shop::create(&mut tx, &settings, now).await.unwrap();
-        let till = TillCaller { till: TillId(entropy.id(now)), store: StoreId(entropy.id(now)), sets_prices: false, locale: Locale::En };
+        let till = TillCaller {
+            till: TillId(entropy.id(now)),
+            store: StoreId(entropy.id(now)),
+            sets_prices: false,
+            locale: Locale::En,
+        };
         store::tills::create_store(&mut tx, till.store, "Minsk 1").await.unwrap();
         store::tills::create_till(&mut tx, till.till, till.store, "Till 1").await.unwrap();
         for (id, title_en, title_ru) in [("coffee", "Coffee", "Кофе"), ("cakes", "Cakes", "Торты")] {
