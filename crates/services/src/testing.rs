@@ -32,7 +32,8 @@ pub(crate) async fn bare(now: &str) -> Bare {
     Bare { shop, pool, database }
 }
 
-async fn database() -> TestDatabase {
+/// Empty and migrated: a clone of a template that is made anew when the migrations change.
+pub(crate) async fn database() -> TestDatabase {
     let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../store/migrations");
     let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
     files.sort();

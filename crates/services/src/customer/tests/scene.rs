@@ -1,6 +1,5 @@
 //! A demo shop with one till, two categories, and whoever signs in.
 
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex};
 
@@ -45,21 +44,6 @@ pub(super) struct Scene {
     _database: TestDatabase,
 }
 
-async fn database() -> TestDatabase {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../store/migrations");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    let mut hash = DefaultHasher::new();
-    for file in files {
-        std::fs::read(file).unwrap().hash(&mut hash);
-    }
-    testkit::fresh_database_from(&format!("services {:x}", hash.finish()), async |url: String| {
-        let store = Store::connect(&url, 1).await.unwrap();
-        store.migrate().await.unwrap();
-    })
-    .await
-}
-
 pub(super) fn product(sku: &str, category: &str, price: i64, cost: Option<i64>) -> NewProduct {
     NewProduct {
         product: Product {
@@ -89,7 +73,7 @@ impl Scene {
     }
 
     pub(super) async fn set_with(cache: Arc<dyn Cache>) -> Self {
-        let database = database().await;
+        let database = crate::testing::database().await;
         let store = Store::connect(&database.url, 12).await.unwrap();
         let pool = PgPool::connect_lazy(&database.url).unwrap();
         let now: DateTime<Utc> = "2026-11-21T08:00:00Z".parse().unwrap();

@@ -1,7 +1,5 @@
 //! A small shop on the real PostgreSQL: two stores, three tills, six products, and a clock that stands still.
 
-use std::collections::hash_map::DefaultHasher;
-use std::hash::{Hash, Hasher};
 use std::sync::Arc;
 
 use cache::InProcess;
@@ -47,24 +45,9 @@ pub(super) struct Guest {
     pub card: CardId,
 }
 
-async fn database() -> TestDatabase {
-    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../store/migrations");
-    let mut files: Vec<_> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    let mut hash = DefaultHasher::new();
-    for file in files {
-        std::fs::read(file).unwrap().hash(&mut hash);
-    }
-    testkit::fresh_database_from(&format!("services {:x}", hash.finish()), async |url: String| {
-        let store = Store::connect(&url, 1).await.unwrap();
-        store.migrate().await.unwrap();
-    })
-    .await
-}
-
 impl Scene {
     pub(super) async fn set() -> Self {
-        let database = database().await;
+        let database = crate::testing::database().await;
         let store = Store::connect(&database.url, 24).await.unwrap();
         let pool = PgPool::connect_lazy(&database.url).unwrap();
         let now: DateTime<Utc> = "2026-11-21T08:00:00Z".parse().unwrap();
