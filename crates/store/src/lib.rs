@@ -9,6 +9,7 @@ pub mod customers;
 pub mod event_log;
 pub mod idempotency;
 pub mod import;
+pub mod limits;
 pub mod logins;
 pub mod marketing;
 pub mod menu;
