@@ -21,7 +21,7 @@ const STEP_CHARS: usize = 7;
 const TAG_CHARS: usize = 16;
 const ROTATING_CHARS: usize = PREFIX.len() + HANDLE_CHARS + STEP_CHARS + TAG_CHARS;
 /// Crockford's base 32: capitals and digits only, so a QR code stays small and nobody confuses I, L and O.
-const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+pub(crate) const ALPHABET: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]

@@ -3,6 +3,7 @@
 pub mod card;
 pub mod catalogue;
 pub mod code;
+pub mod coupon;
 pub mod id;
 pub mod locale;
 pub mod margin;
@@ -15,6 +16,7 @@ pub mod staff;
 pub use card::{Card, CardReason, CardScope};
 pub use catalogue::{CategoryId, Product, Sku};
 pub use code::{CodeError, CodeKind, CustomerCode, RotatingCode, RotatingSecret};
+pub use coupon::{CouponCode, CouponCodeError};
 pub use id::{CardId, CustomerId, ReceiptId, SegmentModelId, SessionId, StaffId, StoreId, TillId};
 pub use locale::Locale;
 pub use margin::{MarginFloor, floor_price};

@@ -3,8 +3,10 @@
 
 mod error;
 
+pub mod campaigns;
 pub mod cards;
 pub mod catalogue;
+pub mod coupons;
 pub mod customers;
 pub mod event_log;
 pub mod idempotency;
