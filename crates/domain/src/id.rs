@@ -33,6 +33,8 @@ ids! {
     CustomerId,
     /// A personal discount offered to one customer.
     CardId,
+    /// A discount that the chain offers to many, by rules.
+    CampaignId,
     /// A basket at a till; the till chooses it.
     SessionId,
     /// A purchase that happened.

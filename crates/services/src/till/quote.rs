@@ -8,7 +8,7 @@ use contract::till::{
     Allocation, CouponRejection, Degraded, Effect, QuoteMode, Session, SessionLine, SessionRequest, Source, TillCaller,
 };
 use domain::{Card, CardId, CodeKind, Currency, CustomerCode, SessionId, SessionState};
-use promotions::{ChosenCard, Decision, Facts, Params};
+use promotions::{ChosenCard, Coupon, Decision, Facts, Rules, Standing, Tz};
 use store::sessions::{self, Ground, Quote};
 
 use super::basket::{self, Found};
@@ -81,9 +81,20 @@ impl Shop {
         };
         let card = choose(cards, request.card_id, degraded.is_some(), at)?;
         let (names, lines): (Vec<String>, Vec<_>) = found.into_iter().map(|Found { name, line }| (name, line)).unzip();
-        let params = Params::default();
-        let facts = Facts { lines, card, floor: ground.floor };
-        let decision = promotions::evaluate(&facts, &params.check().unwrap_or_default());
+        let rules = Rules::default();
+        let facts = Facts {
+            at,
+            store: caller.store,
+            zone: Tz::UTC,
+            lines,
+            customer: None,
+            card,
+            coupons: unknown(coupons),
+            rooms: Vec::new(),
+            holdout: false,
+            floor: ground.floor,
+        };
+        let decision = promotions::evaluate(&facts, &rules);
 
         let customer = match &shown {
             Some(shown) => Some(self.summary(&shown.customer, caller.locale).await?),
@@ -101,7 +112,7 @@ impl Shop {
             subtotal: decision.subtotal,
             discount: decision.discount,
             total: decision.total,
-            effects: effects(&decision, coupons),
+            effects: effects(&decision),
             degraded,
             receipt_number: None,
             closed_at: None,
@@ -112,7 +123,13 @@ impl Shop {
             return Ok(Some(session));
         }
         let customer = shown.as_ref().map(|shown| shown.customer.id);
-        let basis = Basis { customer, code_kind: shown.as_ref().map(|shown| shown.kind), facts, params, at };
+        let basis = Basis {
+            customer,
+            code_kind: shown.as_ref().map(|shown| shown.kind),
+            facts,
+            params: rules.params().clone(),
+            at,
+        };
         // The code itself is a credential and is not kept.
         let kept = SessionRequest { customer_code: None, ..request.clone() };
         let version = sessions::put(
@@ -234,22 +251,43 @@ fn session_lines(facts: &Facts, names: Vec<String>, decision: &Decision) -> Vec<
             allocations: decided
                 .allocations
                 .iter()
-                .map(|part| Allocation { source: Source::Card, id: part.card.to_string(), amount: part.amount })
+                .filter_map(|part| {
+                    let id = card_of(&part.source)?.to_string();
+                    Some(Allocation { source: Source::Card, id, amount: part.amount })
+                })
                 .collect(),
         })
         .collect()
 }
 
-fn effects(decision: &Decision, coupons: Vec<String>) -> Vec<Effect> {
-    let done = decision.effects.iter().map(|effect| match *effect {
-        promotions::Effect::Discount { position, card, desired, granted } => {
-            Effect::SetDiscountPerItem { position, source: Source::Card, id: card.to_string(), desired, granted }
-        }
+/// Codes are not kept in books yet: none is known.
+fn unknown(coupons: Vec<String>) -> Vec<Coupon> {
+    coupons.into_iter().map(|code| Coupon { code, standing: Standing::Unknown }).collect()
+}
+
+fn card_of(source: &promotions::Source) -> Option<CardId> {
+    match source {
+        promotions::Source::Card(id) => Some(*id),
+        promotions::Source::Campaign(_) | promotions::Source::Coupon { .. } => None,
+    }
+}
+
+fn effects(decision: &Decision) -> Vec<Effect> {
+    let told = decision.effects.iter().filter_map(|effect| match effect {
+        promotions::Effect::Discount { position, source, desired, granted } => Some(Effect::SetDiscountPerItem {
+            position: *position,
+            source: Source::Card,
+            id: card_of(source)?.to_string(),
+            desired: *desired,
+            granted: *granted,
+        }),
         promotions::Effect::MarginClipped { position, desired, granted } => {
-            Effect::MarginClipped { position, desired, granted }
+            Some(Effect::MarginClipped { position: *position, desired: *desired, granted: *granted })
         }
+        promotions::Effect::RejectCoupon { code, .. } => {
+            Some(Effect::RejectCoupon { code: code.clone(), reason: CouponRejection::CouponNotFound })
+        }
+        _ => None,
     });
-    let rejected =
-        coupons.into_iter().map(|code| Effect::RejectCoupon { code, reason: CouponRejection::CouponNotFound });
-    done.chain(rejected).collect()
+    told.collect()
 }
