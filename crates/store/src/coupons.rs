@@ -3,7 +3,7 @@
 pub mod batches;
 
 use chrono::{DateTime, Utc};
-use domain::{CouponCode, CustomerId};
+use domain::{CampaignId, CouponCode, CustomerId};
 use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx};
@@ -12,7 +12,7 @@ use crate::{Store, StoreError, Tx};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Coupon {
     pub code: CouponCode,
-    pub campaign: Uuid,
+    pub campaign: CampaignId,
     /// Only this customer may use it.
     pub recipient: Option<CustomerId>,
     /// Half-open: good from here until there.
@@ -37,7 +37,7 @@ impl Row {
             .map_err(|why| StoreError::Corrupt { what: "coupon", why: why.to_string() })?;
         Ok(Coupon {
             code,
-            campaign: self.campaign_id,
+            campaign: CampaignId(self.campaign_id),
             recipient: self.recipient.map(CustomerId),
             starts_at: self.starts_at,
             ends_at: self.ends_at,
@@ -73,12 +73,12 @@ impl Store {
     ///
     /// # Errors
     /// Only when the store is away.
-    pub async fn generic_coupons(&self, campaign: Uuid) -> Result<Vec<Coupon>, StoreError> {
+    pub async fn generic_coupons(&self, campaign: CampaignId) -> Result<Vec<Coupon>, StoreError> {
         let rows = sqlx::query_as::<_, Row>(
             "select code, campaign_id, recipient, starts_at, ends_at, disabled_at from coupons \
              where campaign_id = $1 and batch_id is null order by code limit 1000",
         )
-        .bind(campaign)
+        .bind(campaign.0)
         .fetch_all(self.pool())
         .await?;
         rows.into_iter().map(Row::coupon).collect()
@@ -98,7 +98,7 @@ pub async fn put(tx: &mut Tx, coupon: &Coupon) -> Result<bool, StoreError> {
          where coupons.campaign_id = excluded.campaign_id and coupons.batch_id is null",
     )
     .bind(coupon.code.as_str())
-    .bind(coupon.campaign)
+    .bind(coupon.campaign.0)
     .bind(coupon.recipient.map(|recipient| recipient.0))
     .bind(coupon.starts_at)
     .bind(coupon.ends_at)

@@ -33,6 +33,16 @@ pub struct Use<'a> {
     pub amount: i64,
 }
 
+/// What an account has for a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct Room {
+    /// The limit without what was spent and what others hold; never below zero.
+    #[sqlx(rename = "remaining")]
+    pub left: i64,
+    /// What others hold: it may come back.
+    pub elsewhere: i64,
+}
+
 /// An account that had less than was wanted, and how much it had.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Short {
@@ -94,8 +104,8 @@ pub struct Discrepancy {
 }
 
 impl Store {
-    /// What is left of each account for this session, in the order asked: the limit without what was spent and what
-    /// others hold. What the session holds itself is its own, and expired holds are nobody's.
+    /// What is left of each account for this session, in the order asked. What the session holds itself is its own, and
+    /// expired holds are nobody's.
     ///
     /// # Errors
     /// Only when the store is away.
@@ -104,12 +114,13 @@ impl Store {
         session: SessionId,
         wanted: &[Account<'_>],
         now: DateTime<Utc>,
-    ) -> Result<Vec<i64>, StoreError> {
+    ) -> Result<Vec<Room>, StoreError> {
         if wanted.is_empty() {
             return Ok(Vec::new());
         }
-        Ok(sqlx::query_scalar(
+        Ok(sqlx::query_as(
             "select greatest(0, wanted.ceiling - coalesce(account.committed + account.reserved - free.amount, 0))::bigint \
+                 as remaining, greatest(0, coalesce(account.reserved - free.amount, 0))::bigint as elsewhere \
              from unnest($1::text[], $2::bigint[]) with ordinality as wanted (key, ceiling, place) \
              left join limit_accounts account on account.key = wanted.key \
              left join lateral (select coalesce(sum(amount), 0) as amount from ( \

@@ -72,7 +72,7 @@ impl Store {
         .await?)
     }
 
-    /// Nobody goes on with the batch until it is resumed; says whether there was anything to stop.
+    /// The work behind the counter leaves the batch alone from now on; says whether there was anything to stop.
     ///
     /// # Errors
     /// Only when the store is away.
@@ -87,20 +87,6 @@ impl Store {
         .execute(self.pool())
         .await?;
         Ok(done.rows_affected() == 1)
-    }
-
-    /// Whoever takes batches up may go on with it.
-    ///
-    /// # Errors
-    /// Only when the store is away.
-    pub async fn resume_batch(&self, id: Uuid) -> Result<(), StoreError> {
-        sqlx::query(
-            "update coupon_batches set stopped_at = null, failure = null where id = $1 and finished_at is null",
-        )
-        .bind(id)
-        .execute(self.pool())
-        .await?;
-        Ok(())
     }
 
     /// The oldest batch that somebody has to go on with.

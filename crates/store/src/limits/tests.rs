@@ -65,7 +65,7 @@ impl Scene {
     }
 
     async fn room(&self, session: SessionId, key: &str, limit: i64, minute: i64) -> i64 {
-        self.store.rooms(session, &[Account { key, limit }], at(minute)).await.unwrap()[0]
+        self.store.rooms(session, &[Account { key, limit }], at(minute)).await.unwrap()[0].left
     }
 
     /// Committed and reserved, after the whole ledger was found sound.
@@ -100,6 +100,9 @@ async fn a_session_holds_exactly_what_it_wanted_last() {
     assert_eq!(scene.room(a, "money", 100, 0).await, 100);
     assert_eq!(scene.reserve(a, &[one("money", 100, 60), one("count", 5, 1)], 0).await, Reserved::Held);
     assert_eq!((scene.room(a, "money", 100, 0).await, scene.room(b, "money", 100, 0).await), (100, 40));
+    let seen =
+        scene.store.rooms(b, &[Account { key: "new", limit: 3 }, Account { key: "money", limit: 50 }], at(0)).await;
+    assert_eq!(seen.unwrap(), [Room { left: 3, elsewhere: 0 }, Room { left: 0, elsewhere: 60 }]);
     // All or nothing: the count would have had room.
     let both = [one("count", 5, 1), one("money", 100, 41)];
     assert_eq!(scene.reserve(b, &both, 0).await, Reserved::Short(vec![short("money", 40)]));
