@@ -10,21 +10,21 @@ use crate::campaign::Schedule;
 ///
 /// Everything about a customer is false of a stranger. Charges (lines that are not offerable) count for nothing.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Condition {
+#[serde(rename_all = "snake_case", bound(deserialize = "S: Deserialize<'de> + Default"))]
+pub enum Condition<S = Selector> {
     /// Each holds; with none it always holds.
-    All(Vec<Condition>),
+    All(Vec<Condition<S>>),
     /// One holds.
-    Any(Vec<Condition>),
-    Not(Box<Condition>),
+    Any(Vec<Condition<S>>),
+    Not(Box<Condition<S>>),
     /// The selected lines together at their shelf price.
-    Subtotal(AmountRange),
+    Subtotal(AmountRange<S>),
     /// Units of the selected lines.
-    Quantity(CountRange),
+    Quantity(CountRange<S>),
     /// Different products among the selected lines.
-    Distinct(CountRange),
+    Distinct(CountRange<S>),
     /// One unit at least is in the basket.
-    Has(Selector),
+    Has(S),
     CustomerKnown,
     Customers(Vec<CustomerId>),
     Segment(SegmentTest),
@@ -44,17 +44,74 @@ pub enum Condition {
     CouponOf(CampaignId),
 }
 
-impl Default for Condition {
+impl<S> Default for Condition<S> {
     fn default() -> Self {
         Self::All(Vec::new())
+    }
+}
+
+impl<S> Condition<S> {
+    /// The same tree with every selector made into something else.
+    pub(crate) fn select<T>(&self, with: &mut dyn FnMut(&S) -> T) -> Condition<T> {
+        match self {
+            Self::All(parts) => Condition::All(parts.iter().map(|part| part.select(with)).collect()),
+            Self::Any(parts) => Condition::Any(parts.iter().map(|part| part.select(with)).collect()),
+            Self::Not(part) => Condition::Not(Box::new(part.select(with))),
+            Self::Subtotal(AmountRange { of, at_least, at_most }) => {
+                Condition::Subtotal(AmountRange { of: with(of), at_least: *at_least, at_most: *at_most })
+            }
+            Self::Quantity(range) => Condition::Quantity(range.select(with)),
+            Self::Distinct(range) => Condition::Distinct(range.select(with)),
+            Self::Has(of) => Condition::Has(with(of)),
+            Self::CustomerKnown => Condition::CustomerKnown,
+            Self::Customers(ids) => Condition::Customers(ids.clone()),
+            Self::Segment(test) => Condition::Segment(test.clone()),
+            Self::Visits(between) => Condition::Visits(*between),
+            Self::FirstPurchase => Condition::FirstPurchase,
+            Self::Birthday(within) => Condition::Birthday(*within),
+            Self::DaysSinceLastPurchase(between) => Condition::DaysSinceLastPurchase(*between),
+            Self::Stores(ids) => Condition::Stores(ids.clone()),
+            Self::Schedule(schedule) => Condition::Schedule(schedule.clone()),
+            Self::CardUsed => Condition::CardUsed,
+            Self::CouponOf(campaign) => Condition::CouponOf(*campaign),
+        }
+    }
+
+    /// Whether it looks at who the customer is: then what it allows is personal (law 2, law 7).
+    pub(crate) fn is_personal(&self) -> bool {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::is_personal),
+            Self::Not(part) => part.is_personal(),
+            Self::CustomerKnown
+            | Self::Customers(_)
+            | Self::Segment(_)
+            | Self::Visits(_)
+            | Self::FirstPurchase
+            | Self::Birthday(_)
+            | Self::DaysSinceLastPurchase(_)
+            | Self::CardUsed => true,
+            Self::Subtotal(_)
+            | Self::Quantity(_)
+            | Self::Distinct(_)
+            | Self::Has(_)
+            | Self::Stores(_)
+            | Self::Schedule(_)
+            | Self::CouponOf(_) => false,
+        }
+    }
+}
+
+impl<S> CountRange<S> {
+    fn select<T>(&self, with: &mut dyn FnMut(&S) -> T) -> CountRange<T> {
+        CountRange { of: with(&self.of), at_least: self.at_least, at_most: self.at_most }
     }
 }
 
 /// Inclusive at both ends, in minor units.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct AmountRange {
-    pub of: Selector,
+pub struct AmountRange<S = Selector> {
+    pub of: S,
     pub at_least: Option<Amount>,
     pub at_most: Option<Amount>,
 }
@@ -62,8 +119,8 @@ pub struct AmountRange {
 /// Inclusive at both ends.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct CountRange {
-    pub of: Selector,
+pub struct CountRange<S = Selector> {
+    pub of: S,
     pub at_least: Option<u32>,
     pub at_most: Option<u32>,
 }

@@ -1,0 +1,66 @@
+//! The basket as the engine walks it: in an order of its own, so that the cashier's order moves no unit of money.
+
+use std::cmp::Ordering;
+
+use domain::{Amount, floor_price};
+
+use crate::facts::{Facts, Line};
+use crate::select::Names;
+
+/// A line that may be discounted.
+#[derive(Debug)]
+pub(crate) struct Item {
+    /// Where it is in the basket.
+    pub place: usize,
+    pub sku: u32,
+    pub category: u32,
+    /// Of one unit; never negative.
+    pub price: Amount,
+    pub quantity: u32,
+    pub subtotal: Amount,
+    /// The most that may come off the line (law 2): down to its floor, or to zero where no cost is known.
+    pub headroom: Amount,
+    pub cost_known: bool,
+}
+
+/// The lines that may be discounted, in canonical order: equal remainders go to the same product on every till.
+pub(crate) fn items(facts: &Facts, names: &Names) -> Vec<Item> {
+    let mut places: Vec<usize> = (0..facts.lines.len()).filter(|&place| facts.lines[place].offerable).collect();
+    places.sort_by(|&a, &b| canonical(&facts.lines[a], &facts.lines[b]).then(a.cmp(&b)));
+    places
+        .into_iter()
+        .map(|place| {
+            let line = &facts.lines[place];
+            let price = line.unit_price.max(Amount::ZERO);
+            let subtotal = price.times(line.quantity);
+            let headroom = match floor_price(line.cost, facts.floor) {
+                Some(_) => facts.floor.headroom(price, line.cost, line.quantity).min(subtotal),
+                None => subtotal,
+            };
+            Item {
+                place,
+                sku: names.sku(&line.sku),
+                category: names.category(&line.category),
+                price,
+                quantity: line.quantity,
+                subtotal,
+                headroom,
+                cost_known: line.cost.is_some(),
+            }
+        })
+        .collect()
+}
+
+fn canonical(a: &Line, b: &Line) -> Ordering {
+    a.sku
+        .cmp(&b.sku)
+        .then(a.unit_price.cmp(&b.unit_price))
+        .then(a.quantity.cmp(&b.quantity))
+        .then(a.cost.cmp(&b.cost))
+        .then_with(|| a.category.cmp(&b.category))
+}
+
+/// Of a line in the basket, as effects tell it.
+pub(crate) fn position(place: usize) -> u16 {
+    u16::try_from(place).unwrap_or(u16::MAX)
+}
