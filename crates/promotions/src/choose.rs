@@ -79,34 +79,50 @@ pub(crate) fn combine<'a, T: Trace>(
         Stacking::Common => loner.is_none(),
         Stacking::Never => loner == Some(place),
     };
-    let apply = |loner: Option<usize>| -> Vec<Given> {
+    let apply = |loner: Option<usize>| -> Vec<(usize, Given)> {
         let mut tab = Tab::new(scene);
         (0..candidates.len())
             .filter(|&place| is_in(place, loner))
-            .map(|place| give(&candidates[place], scene, &mut tab))
+            .map(|place| (place, give(&candidates[place], scene, &mut tab)))
             .collect()
     };
-    let commons = candidates.iter().position(|candidate| candidate.stacking == Stacking::Common);
-    // Equal stacks: the one whose first member (what is always aside) is applied first.
-    let leader = |loner: Option<usize>| loner.or(commons).unwrap_or(usize::MAX);
-    let (loner, given) = std::iter::once(None)
-        .chain(loners.iter().copied().map(Some))
-        .map(|loner| (loner, apply(loner)))
-        .max_by_key(|(loner, given)| {
-            let total: Amount = given.iter().map(|given| given.granted).sum();
-            let offers = given.iter().any(|given| !given.missing.is_empty());
-            (total, offers, Reverse(leader(*loner)))
-        })
-        .unwrap_or_default();
-    let mut places = Vec::with_capacity(given.len());
-    let mut others = Vec::new();
-    for place in 0..candidates.len() {
-        if is_in(place, loner) { places.push(place) } else { others.push(place) }
+    // Equal stacks: the one whose first member with an effect (what is always aside) is applied first.
+    let leader = |given: &[(usize, Given)]| {
+        let leads = |place: usize| candidates[place].stacking != Stacking::Always;
+        given.iter().find(|(place, given)| leads(*place) && given.has_effect()).map(|(place, _)| *place)
+    };
+    let mut nothing: Vec<(usize, WhyNot)> = Vec::new();
+    let mut best = apply(None);
+    for loner in loners {
+        let other = apply(Some(loner));
+        if let Some((_, given)) = other.iter().find(|(place, given)| *place == loner && !given.has_effect()) {
+            // Alone or not, it does nothing: it displaces nobody.
+            nothing.push((loner, given.why_not(&candidates[loner], scene)));
+            continue;
+        }
+        let worth = |given: &[(usize, Given)]| {
+            let total: Amount = given.iter().map(|(_, given)| given.granted).sum();
+            let offers = given.iter().any(|(_, given)| !given.missing.is_empty());
+            (total, offers, Reverse(leader(given).unwrap_or(usize::MAX)))
+        };
+        if worth(&other) > worth(&best) {
+            best = other;
+        }
     }
-    let with = (!others.is_empty()).then(|| leader(loner)).and_then(|leader| candidates.get(leader));
-    for &place in &others {
-        fates.drop(&candidates[place], WhyNot::NotCombinable { with: with.map(|leader| leader.source.clone()) });
+    let with = leader(&best).map(|leader| candidates[leader].source.clone());
+    let mut given: Vec<Option<Given>> = candidates.iter().map(|_| None).collect();
+    for (place, gave) in best {
+        given[place] = Some(gave);
     }
-    let mut stack: Vec<Option<Candidate>> = candidates.into_iter().map(Some).collect();
-    places.into_iter().filter_map(|place| stack[place].take()).zip(given).collect()
+    let mut stack = Vec::with_capacity(candidates.len());
+    for ((place, candidate), given) in candidates.into_iter().enumerate().zip(given) {
+        match given {
+            Some(given) => stack.push((candidate, given)),
+            None => {
+                let alone = nothing.iter().find(|(loner, _)| *loner == place).map(|(_, why)| why.clone());
+                fates.drop(&candidate, alone.unwrap_or_else(|| WhyNot::NotCombinable { with: with.clone() }));
+            }
+        }
+    }
+    stack
 }

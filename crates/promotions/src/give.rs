@@ -114,10 +114,10 @@ fn cap(wanted: &mut [Amount], candidate: &Candidate) {
     if let Some(most) = candidate.max_per_line {
         wanted.iter_mut().for_each(|amount| *amount = (*amount).min(most));
     }
-    if let Some(most) = candidate.max_per_session {
-        if wanted.iter().copied().sum::<Amount>() > most {
-            wanted.copy_from_slice(&split(most, wanted));
-        }
+    if let Some(most) = candidate.max_per_session
+        && wanted.iter().copied().sum::<Amount>() > most
+    {
+        wanted.copy_from_slice(&split(most, wanted));
     }
 }
 

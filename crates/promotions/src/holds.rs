@@ -16,17 +16,12 @@ impl Condition<Select> {
         match self {
             Self::All(parts) => parts.iter().find_map(|part| part.unmet(scene)),
             Self::Any(parts) => {
-                let mut first = Some(Unmet::Excluded);
-                for (place, part) in parts.iter().enumerate() {
-                    let unmet = part.unmet(scene);
-                    if unmet.is_none() {
-                        return None;
-                    }
-                    if place == 0 {
-                        first = unmet;
-                    }
+                let mut first = None;
+                for part in parts {
+                    let unmet = part.unmet(scene)?;
+                    first = first.or(Some(unmet));
                 }
-                first
+                first.or(Some(Unmet::Excluded))
             }
             Self::Not(part) => failing(part.unmet(scene).is_some(), Unmet::Excluded),
             Self::Subtotal(range) => {

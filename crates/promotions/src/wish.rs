@@ -130,7 +130,7 @@ impl<'a> Wish<'a> {
         for (&(place, _), part) in targets.iter().zip(&mut over) {
             let fits = self.room(place).min(*part);
             self.ask(place, fits);
-            *part = *part - fits;
+            *part -= fits;
         }
         let rest: Amount = over.iter().copied().sum();
         if rest.is_zero() {

@@ -1,7 +1,11 @@
 //! What every test needs: a basket, a campaign from its JSON, and the laws of money.
 
+mod benefits;
 mod card;
+mod conditions;
+mod coupons;
 mod laws;
+mod stacking;
 mod worlds;
 
 use domain::{Amount, CardId, CardScope, CategoryId, CustomerId, MarginFloor, Rate, SegmentName, Sku, floor_price};
