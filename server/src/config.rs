@@ -16,6 +16,7 @@ const ENV_PREFIX: &str = "KAVA__";
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub serve: Serve,
+    pub till: Till,
     pub data: Data,
     pub database: Database,
     pub redis: Redis,
@@ -34,6 +35,19 @@ pub struct Serve {
     pub drain_seconds: u32,
     pub seed_demo: bool,
     pub work: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Till {
+    pub open_sessions: OpenSessions,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OpenSessions {
+    Memory,
+    Database,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]

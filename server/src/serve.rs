@@ -10,7 +10,7 @@ use services::seed::{self, DEMO};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-use crate::config::Config;
+use crate::config::{Config, OpenSessions};
 use crate::edge::{self, Site, health};
 use crate::wiring::Wired;
 
@@ -56,6 +56,7 @@ async fn open(
             () = stop.asked() => return Ok(()),
         }
     }
+    let _counter = counter(config, wired).await?;
     let edge = wired.edge(config)?;
     let router = edge::router(&edge, site)?;
     let (close, stopping) = watch::channel(false);
@@ -92,6 +93,21 @@ async fn open(
         tracing::warn!("background work did not finish in time; it goes on at the next start");
     }
     Ok(())
+}
+
+/// The right to serve this database's tills. One that was just killed loses it within a moment, and is waited for.
+async fn counter(config: &Config, wired: &Wired) -> anyhow::Result<store::counter::Counter> {
+    let alone = config.till.open_sessions == OpenSessions::Memory;
+    for _ in 0..50 {
+        if let Some(counter) = wired.store.take_counter(alone).await? {
+            return Ok(counter);
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    anyhow::bail!(
+        "Another Kava serves this database, and one of the two keeps open sessions in memory. Stop it, or give both \
+         till.open_sessions = \"database\"."
+    )
 }
 
 async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {

@@ -2,18 +2,21 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, anyhow};
 use cache::{Cache, InProcess, Resilient};
 use embedded::{Postgres, PostgresParams, Redis, RedisParams};
-use services::Shop;
 use services::clock::{Clock, Draw, Entropy, OsEntropy, SystemClock};
+use services::{Pace, Shop};
 use store::Store;
 use store::messages::Outbox;
 
-use crate::config::{Config, without_secret};
+use crate::config::{Config, OpenSessions, without_secret};
 use crate::edge::{Edge, Inner, Metrics, Rules};
 
+/// How long the last open baskets may take to be written.
+const SETTLING: Duration = Duration::from_secs(5);
 /// The database of the private PostgreSQL.
 const DATABASE: &str = "kava";
 /// Before every key in Redis, so that a Redis may be shared.
@@ -83,7 +86,11 @@ impl Wired {
             })
         };
         let sms = Arc::new(Outbox::new(store.clone(), stamp));
-        let shop = Shop::new(store.clone(), cache.clone(), sms, clock.clone(), entropy.clone());
+        let pace = match config.till.open_sessions {
+            OpenSessions::Memory => Pace::swift(),
+            OpenSessions::Database => Pace::exact(),
+        };
+        let shop = Shop::new(store.clone(), cache.clone(), sms, clock.clone(), entropy.clone()).at_pace(pace);
         Ok(Self { shop, store, cache, clock, entropy, servers })
     }
 
@@ -113,6 +120,10 @@ impl Wired {
     /// When one does not stop.
     pub async fn stop(self) -> anyhow::Result<()> {
         let Self { shop, store, cache, clock, entropy, servers } = self;
+        // Baskets that were answered and not written yet; a database that is away is not waited for.
+        if tokio::time::timeout(SETTLING, shop.settle()).await.is_err() {
+            tracing::warn!("some open baskets could not be written; their tills put them again");
+        }
         drop((shop, store, cache, clock, entropy));
         tokio::task::spawn_blocking(|| servers.stop()).await.context("The private servers could not be stopped.")?
     }

@@ -239,12 +239,14 @@ pub struct Allocation {
     pub amount: Amount,
 }
 
-/// Where a discount comes from; campaigns join in a later version.
+/// Where a discount comes from: a personal card, a campaign, or a campaign that runs because of a coupon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(ToSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum Source {
     Card,
+    Campaign,
+    Coupon,
 }
 
 /// What the evaluation did.
@@ -259,10 +261,32 @@ pub enum Effect {
         desired: Amount,
         granted: Amount,
     },
+    /// The margin floor cut a line's discount.
     MarginClipped {
         position: u16,
         desired: Amount,
         granted: Amount,
+    },
+    /// A budget had less left than the campaign would have given.
+    BudgetClipped {
+        campaign: String,
+        desired: Amount,
+        granted: Amount,
+    },
+    /// This customer is in the holdout: what would have been given was not (law 7).
+    HoldoutWithheld {
+        source: Source,
+        id: String,
+    },
+    /// The till may add so many units: they will be free.
+    AddFreeItem {
+        campaign: String,
+        sku: String,
+        quantity: u32,
+    },
+    AcceptCoupon {
+        code: String,
+        campaign: String,
     },
     RejectCoupon {
         code: String,
@@ -275,6 +299,10 @@ pub enum Effect {
         id: String,
         amount: Amount,
     },
+    /// On cancelling a closed session: the coupon may be used again.
+    RollbackCoupon {
+        code: String,
+    },
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -282,6 +310,17 @@ pub enum Effect {
 #[serde(rename_all = "snake_case")]
 pub enum CouponRejection {
     CouponNotFound,
+    CouponExpired,
+    CouponNotStarted,
+    CouponLimitReached,
+    ProfileLimitReached,
+    CampaignLimitReached,
+    RecipientDoesNotMatch,
+    ProfileRequired,
+    ConditionNotMet,
+    NoEffect,
+    NotCombinable,
+    ReservedElsewhere,
 }
 
 /// A fallback answered, and why.

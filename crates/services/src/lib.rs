@@ -5,11 +5,14 @@ mod fault;
 
 pub mod cards;
 pub mod customer;
+mod guests;
 pub mod import;
 pub mod marketing;
+pub mod pace;
 pub mod relay;
 pub mod seed;
 pub mod segment;
+pub mod snapshot;
 pub mod staff;
 pub mod till;
 
@@ -23,6 +26,7 @@ use notify::Sms;
 use store::Store;
 
 pub use clock::{Clock, Entropy, OsEntropy, SystemClock};
+pub use pace::Pace;
 
 /// The shop behind every door. Its `impl`s of the contract's traits stand in the module of each audience.
 #[derive(Clone)]
@@ -36,6 +40,10 @@ pub struct Shop {
     pub(crate) keys: Arc<till::KeyRing>,
     /// Segment models that were read: they never change.
     pub(crate) models: Arc<segment::Models>,
+    pub(crate) pace: Pace,
+    pub(crate) snapshots: Arc<snapshot::Snapshots>,
+    pub(crate) guests: Arc<guests::Guests>,
+    pub(crate) counter: Arc<till::Counter>,
 }
 
 impl Shop {
@@ -47,7 +55,25 @@ impl Shop {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Self {
-        Self { store, cache, sms, clock, entropy, keys: Arc::default(), models: Arc::default() }
+        Self {
+            store,
+            cache,
+            sms,
+            clock,
+            entropy,
+            keys: Arc::default(),
+            models: Arc::default(),
+            pace: Pace::exact(),
+            snapshots: Arc::default(),
+            guests: Arc::default(),
+            counter: Arc::default(),
+        }
+    }
+
+    /// Lets the tills trust the memory of this process.
+    #[must_use]
+    pub fn at_pace(self, pace: Pace) -> Self {
+        Self { pace, ..self }
     }
 
     /// The store of this shop, for those who keep it company: the relay's bus, the doctor.

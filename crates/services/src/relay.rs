@@ -79,6 +79,7 @@ pub async fn relay_all(shop: &Shop, bus: &dyn Bus) -> Result<usize, RelayError> 
 /// Only when the store is away.
 pub async fn sweep(shop: &Shop) -> Result<Swept, StoreError> {
     let now = shop.clock.now();
+    shop.counter.forget_expired(now - SESSIONS_KEPT);
     Ok(Swept {
         keys: shop.store.forget_keys(now - KEYS_KEPT).await?,
         sessions: shop.store.forget_sessions(now - SESSIONS_KEPT).await?,

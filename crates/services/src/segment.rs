@@ -103,8 +103,45 @@ impl Shop {
         Ok(Some((stored, model)))
     }
 
-    /// Counts a purchase into its customer's features and segment, in the purchase's own transaction, and announces a
-    /// change through the outbox.
+    /// Counts a purchase into its customer's features and segment, in the purchase's own transaction; what is to be kept
+    /// and announced of a change is for the caller to write with it. `features` were locked in `tx`.
+    ///
+    /// # Errors
+    /// Only when the store fails; then the purchase must not commit either.
+    pub(crate) async fn count_in(
+        &self,
+        tx: &mut Tx,
+        features: &mut Features,
+        purchase: &PurchaseFacts,
+        in_use: Option<SegmentModelId>,
+        currency: Option<Currency>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(SegmentMove, Change, Event)>, StoreError> {
+        let before = features.clone();
+        let from = self.name_within(tx, &before).await?;
+        features.visits = features.visits.saturating_add(1);
+        features.spent = features.spent.saturating_add(purchase.paid.0);
+        features.first_purchase_at =
+            Some(features.first_purchase_at.map_or(purchase.at, |first| first.min(purchase.at)));
+        features.last_purchase_at = Some(features.last_purchase_at.map_or(purchase.at, |last| last.max(purchase.at)));
+        features.at_till = true;
+        compose(features, &purchase.by_category, 1);
+        if let Some(id) = in_use {
+            let model = self.model_within(tx, id).await?;
+            features.segment_model = Some(id.0);
+            features.segment_index = index_of(&model, &facts(features, now));
+        }
+        let to = self.name_within(tx, features).await?;
+        if from == to {
+            return Ok(None);
+        }
+        let reason = reason(&before, features, currency);
+        let moved = SegmentMove { from, to, reason };
+        let (change, event) = self.announcement(features, &moved, now)?;
+        Ok(Some((moved, change, event)))
+    }
+
+    /// Counts one purchase into its customer's features and segment, and writes and announces what changed.
     ///
     /// # Errors
     /// Only when the store fails; then the purchase must not commit either.
@@ -115,15 +152,15 @@ impl Shop {
         purchase: &PurchaseFacts,
         now: DateTime<Utc>,
     ) -> Result<Option<SegmentMove>, StoreError> {
-        let Some(before) = store::segments::lock(tx, customer).await? else { return Ok(None) };
-        let mut after = before.clone();
-        after.visits = after.visits.saturating_add(1);
-        after.spent = after.spent.saturating_add(purchase.paid.0);
-        after.first_purchase_at = Some(after.first_purchase_at.map_or(purchase.at, |first| first.min(purchase.at)));
-        after.last_purchase_at = Some(after.last_purchase_at.map_or(purchase.at, |last| last.max(purchase.at)));
-        after.at_till = true;
-        compose(&mut after, &purchase.by_category, 1);
-        self.place(tx, before, after, now).await
+        let Some(mut features) = store::segments::lock(tx, customer).await? else { return Ok(None) };
+        let in_use = store::segments::model_in_use(tx).await?;
+        let currency = store::segments::currency(tx).await?;
+        let counted = self.count_in(tx, &mut features, purchase, in_use, currency, now).await?;
+        store::segments::write(tx, &features).await?;
+        let Some((moved, change, event)) = counted else { return Ok(None) };
+        store::segments::keep_changes(tx, &[change], now).await?;
+        store::outbox::append(tx, &[event]).await?;
+        Ok(Some(moved))
     }
 
     /// Takes a cancelled purchase out again. Call it after the receipt was marked as cancelled in `tx`.

@@ -40,6 +40,13 @@ struct Row {
     offerable: bool,
 }
 
+#[derive(sqlx::FromRow)]
+struct NamedRow {
+    #[sqlx(flatten)]
+    row: Row,
+    name_ru: String,
+}
+
 impl Row {
     fn product(self) -> Result<Product, StoreError> {
         Ok(Product {
@@ -84,6 +91,18 @@ impl Store {
     /// Only when the store is away.
     pub async fn products(&self, skus: &[Sku]) -> Result<Vec<Product>, StoreError> {
         by_skus(self.pool(), skus).await
+    }
+
+    /// Everything that is sold, with its Russian name (empty where there is none): what the hot path keeps in memory.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn all_products(&self) -> Result<Vec<(Product, String)>, StoreError> {
+        let rows =
+            sqlx::query_as::<_, NamedRow>("select sku, name, category, price, cost, offerable, name_ru from products")
+                .fetch_all(self.pool())
+                .await?;
+        rows.into_iter().map(|row| Ok((row.row.product()?, row.name_ru))).collect()
     }
 
     /// At most `limit` products after the sku `after`, in order of sku, whose name, Russian name or sku has `search` in it.

@@ -1,6 +1,7 @@
 //! Law 4: a mutating call counts once. Its key is claimed first and its answer stored last, in the transaction that earned it.
 
 use chrono::{DateTime, Utc};
+use domain::SessionId;
 use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx};
@@ -67,7 +68,36 @@ pub async fn claim(tx: &mut Tx, claim: &Claim<'_>, body: &str, now: DateTime<Utc
     }
 }
 
-const ANSWER: &str = "select request_hash, body from idempotency_keys where owner = $1 and key = $2";
+/// Answers a key with a version of a session that was answered before under another; a key that is taken stays what it is.
+///
+/// # Errors
+/// Only when the store is away.
+pub async fn answer_as(
+    store: &Store,
+    claim: &Claim<'_>,
+    session: SessionId,
+    version: u32,
+    now: DateTime<Utc>,
+) -> Result<(), StoreError> {
+    sqlx::query(
+        "insert into idempotency_keys (owner, key, request_hash, session_id, session_version, created_at) \
+         values ($1, $2, $3, $4, $5, $6) on conflict (owner, key) do nothing",
+    )
+    .bind(claim.owner)
+    .bind(claim.key)
+    .bind(claim.request_hash.as_slice())
+    .bind(session.0)
+    .bind(i32::try_from(version).unwrap_or(i32::MAX))
+    .bind(now)
+    .execute(store.pool())
+    .await?;
+    Ok(())
+}
+
+/// A key has its answer, or says which version of which session is it.
+const ANSWER: &str = "select k.request_hash, coalesce(k.body, a.body) as body from idempotency_keys k \
+     left join session_answers a on a.session_id = k.session_id and a.version = k.session_version \
+     where k.owner = $1 and k.key = $2";
 
 /// Stores the answer of a claimed key, to be replayed byte for byte.
 ///

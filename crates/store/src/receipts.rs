@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use domain::{Amount, CustomerId, SessionId, Sku, StoreId, TillId};
 use serde_json::Value;
+use uuid::Uuid;
 
-use crate::{StoreError, Tx};
+use crate::{Store, StoreError, Tx};
 
 /// A purchase at a till. `total = subtotal - discount`, and all three are the sums of the lines.
 #[derive(Clone, Debug, PartialEq)]
@@ -73,15 +74,40 @@ pub async fn insert(tx: &mut Tx, receipt: NewReceipt) -> Result<i64, StoreError>
     .await?)
 }
 
-/// Says that a purchase no longer counts; `false` when it was cancelled before.
+/// Says that a session's purchase no longer counts; `false` when it was cancelled before, or never made.
 ///
 /// # Errors
 /// Only when the store is away.
-pub async fn cancel(tx: &mut Tx, receipt: i64, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    let done = sqlx::query("update receipts set cancelled_at = $2 where id = $1 and cancelled_at is null")
-        .bind(receipt)
-        .bind(now)
-        .execute(&mut **tx)
-        .await?;
+pub async fn cancel(tx: &mut Tx, session: SessionId, now: DateTime<Utc>) -> Result<bool, StoreError> {
+    let done = sqlx::query(
+        "update receipts set cancelled_at = $2 where session_id = $1 and kind = 'sale' and cancelled_at is null",
+    )
+    .bind(session.0)
+    .bind(now)
+    .execute(&mut **tx)
+    .await?;
     Ok(done.rows_affected() == 1)
+}
+
+impl Store {
+    /// Whether a till has used a receipt's number, and for which session: `Some(None)` for one without a session.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn receipt_of_number(
+        &self,
+        store: StoreId,
+        till: TillId,
+        number: &str,
+    ) -> Result<Option<Option<SessionId>>, StoreError> {
+        let row: Option<Option<Uuid>> = sqlx::query_scalar(
+            "select session_id from receipts where source = 'till' and store_id = $1 and till_id = $2 and number = $3",
+        )
+        .bind(store.0)
+        .bind(till.0)
+        .bind(number)
+        .fetch_optional(self.pool())
+        .await?;
+        Ok(row.map(|session| session.map(SessionId)))
+    }
 }

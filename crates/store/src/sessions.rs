@@ -1,34 +1,102 @@
-//! Sessions: a basket at a till, what it was evaluated from, and the answer it was given.
+//! Sessions: a basket at a till, what it was evaluated from, and the answers it was given.
+//!
+//! An open session lives in the server's memory; its row is written behind the answers, many sessions a statement
+//! ([`keep`]), and is what another process or the next start goes on from. A purchase is written by [`crate::purchases`].
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use domain::{CustomerId, SessionId, SessionState, StoreId, TillId};
 use events::Event;
-use serde_json::Value;
 use uuid::Uuid;
 
 use crate::idempotency::Claim;
 use crate::outbox::Columns;
 use crate::{Store, StoreError, Tx};
 
-mod ground;
+mod codes;
 
-pub use ground::{CodeUse, Ground, Standing};
+pub use codes::{CodeUse, bind_code, code_use, use_code};
 
-fn parse_state(name: &str) -> Result<SessionState, StoreError> {
-    SessionState::parse(name).ok_or_else(|| StoreError::Corrupt { what: "session state", why: name.to_owned() })
+/// A session as its row has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    pub id: SessionId,
+    pub store: StoreId,
+    pub till: TillId,
+    pub state: SessionState,
+    pub version: u32,
+    pub customer: Option<CustomerId>,
+    /// The rule set that it is evaluated by; `None` where there was none.
+    pub revision: Option<i64>,
+    /// What its answer was made from (law 6); the story's own JSON.
+    pub basis: String,
+    pub evaluated_at: DateTime<Utc>,
+    pub expires_at: DateTime<Utc>,
+    /// The answer of this version, byte for byte; an open session has none, because its basis makes it again.
+    pub answer: Option<String>,
 }
 
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    store_id: Uuid,
+    till_id: Uuid,
+    state: String,
+    version: i32,
+    customer_id: Option<Uuid>,
+    revision: Option<i64>,
+    basis: String,
+    evaluated_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    body: Option<String>,
+}
+
+impl Row {
+    fn stored(self) -> Result<Stored, StoreError> {
+        let state = SessionState::parse(&self.state)
+            .ok_or_else(|| StoreError::Corrupt { what: "session state", why: self.state.clone() })?;
+        Ok(Stored {
+            id: SessionId(self.id),
+            store: StoreId(self.store_id),
+            till: TillId(self.till_id),
+            state,
+            version: u32::try_from(self.version).unwrap_or(0),
+            customer: self.customer_id.map(CustomerId),
+            revision: self.revision,
+            basis: self.basis,
+            evaluated_at: self.evaluated_at,
+            expires_at: self.expires_at,
+            answer: self.body,
+        })
+    }
+}
+
+const STORED: &str = "select s.id, s.store_id, s.till_id, s.state, s.version, s.customer_id, s.revision, s.basis, \
+     s.evaluated_at, s.expires_at, a.body \
+     from sessions s left join session_answers a on a.session_id = s.id and a.version = s.version";
+
 impl Store {
-    /// A session as it was answered last, and the store that it belongs to.
-    ///
     /// # Errors
     /// Only when the store is away.
-    pub async fn session(&self, id: SessionId) -> Result<Option<(StoreId, Value)>, StoreError> {
-        let row: Option<(Uuid, Value)> = sqlx::query_as("select store_id, answer from sessions where id = $1")
+    pub async fn session(&self, id: SessionId) -> Result<Option<Stored>, StoreError> {
+        let row = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(format!("{STORED} where s.id = $1")))
             .bind(id.0)
             .fetch_optional(self.pool())
             .await?;
-        Ok(row.map(|(store, answer)| (StoreId(store), answer)))
+        row.map(Row::stored).transpose()
+    }
+
+    /// Many at once; those that are not there are left out.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn sessions(&self, ids: &[SessionId]) -> Result<HashMap<SessionId, Stored>, StoreError> {
+        let rows = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(format!("{STORED} where s.id = any($1)")))
+            .bind(ids.iter().map(|id| id.0).collect::<Vec<_>>())
+            .fetch_all(self.pool())
+            .await?;
+        rows.into_iter().map(|row| row.stored().map(|stored| (stored.id, stored))).collect()
     }
 
     /// Forgets open sessions that expired before `before`; says how many.
@@ -53,97 +121,6 @@ impl Store {
     }
 }
 
-/// An evaluated basket, to be kept. The JSON parts are the story's own.
-#[derive(Clone, Debug)]
-pub struct Quote<'a> {
-    pub id: SessionId,
-    pub store: StoreId,
-    pub till: TillId,
-    pub customer: Option<CustomerId>,
-    pub request: &'a Value,
-    pub facts: &'a Value,
-    /// Its `version` is set here, where the row is locked.
-    pub answer: &'a Value,
-    pub evaluated_at: DateTime<Utc>,
-    pub expires_at: DateTime<Utc>,
-    /// The step of the rotating code that the session is opened with: it is then bound to this session.
-    pub code: Option<(CustomerId, i64)>,
-}
-
-/// Keeps the quote in one statement: a new session, or the next version of an open one of the same store and customer.
-/// Gives the version, or `None` when the session (or the code's step) is no longer what it was when it was read.
-///
-/// # Errors
-/// [`StoreError::Busy`] when another call holds the session for more than five seconds.
-pub async fn put(store: &Store, quote: &Quote<'_>) -> Result<Option<u32>, StoreError> {
-    let Some((customer, step)) = quote.code else {
-        let version: Option<i32> = upsert(quote, true, store.pool()).await?;
-        return Ok(version.and_then(|version| u32::try_from(version).ok()));
-    };
-    let mut tx = store.begin().await?;
-    let bound = sqlx::query(
-        "insert into used_codes (customer_id, step, till_id, session_id, used_at) values ($1, $2, $3, $4, $5) \
-         on conflict (customer_id, step) do update set session_id = excluded.session_id \
-         where used_codes.till_id = excluded.till_id \
-             and (used_codes.session_id is null or used_codes.session_id = excluded.session_id)",
-    )
-    .bind(customer.0)
-    .bind(step)
-    .bind(quote.till.0)
-    .bind(quote.id.0)
-    .bind(quote.evaluated_at)
-    .execute(&mut *tx)
-    .await?;
-    if bound.rows_affected() == 0 {
-        return Ok(None);
-    }
-    let version: Option<i32> = upsert(quote, false, &mut *tx).await?;
-    if version.is_some() {
-        crate::commit(tx).await?;
-    }
-    Ok(version.and_then(|version| u32::try_from(version).ok()))
-}
-
-/// The wait for the row's lock ends after five seconds, also outside of a transaction.
-///
-/// An open basket need not be on the disk before it is answered: what a crash of the database loses of it the till puts
-/// again, and a purchase (whose commit waits for the disk, and for all before it) never rests on less. `$10` says so.
-const KEEP: &str = "insert into sessions (id, store_id, till_id, state, version, customer_id, request, facts, answer, \
-         evaluated_at, expires_at) \
-     select $1, $2, $3, 'open', 1, $4, $5, $6, jsonb_set($7, '{version}', '1'), $8, $9 \
-     from (select set_config('lock_timeout', '5000', true), \
-         set_config('synchronous_commit', case when $10 then 'off' else current_setting('synchronous_commit') end, true) \
-         offset 0) patience \
-     on conflict (id) do update set till_id = excluded.till_id, version = sessions.version + 1, \
-         customer_id = coalesce(sessions.customer_id, excluded.customer_id), request = excluded.request, \
-         facts = excluded.facts, \
-         answer = jsonb_set(excluded.answer, '{version}', to_jsonb(sessions.version + 1)), \
-         evaluated_at = excluded.evaluated_at, expires_at = excluded.expires_at \
-     where sessions.state = 'open' and sessions.store_id = excluded.store_id \
-         and (sessions.customer_id is null or excluded.customer_id is null \
-             or sessions.customer_id = excluded.customer_id) \
-     returning version";
-
-async fn upsert<'c>(
-    quote: &Quote<'_>,
-    lazily: bool,
-    executor: impl sqlx::Executor<'c, Database = sqlx::Postgres>,
-) -> Result<Option<i32>, StoreError> {
-    Ok(sqlx::query_scalar(KEEP)
-        .bind(quote.id.0)
-        .bind(quote.store.0)
-        .bind(quote.till.0)
-        .bind(quote.customer.map(|customer| customer.0))
-        .bind(quote.request)
-        .bind(quote.facts)
-        .bind(quote.answer)
-        .bind(quote.evaluated_at)
-        .bind(quote.expires_at)
-        .bind(lazily)
-        .fetch_optional(executor)
-        .await?)
-}
-
 /// Begins a transaction that waits at most five seconds for any lock.
 ///
 /// # Errors
@@ -152,61 +129,115 @@ pub async fn begin_patient(store: &Store) -> Result<Tx, StoreError> {
     Ok(store.pool().begin_with("begin; set local lock_timeout = '5s'").await?)
 }
 
-/// A session that this transaction holds.
+/// An open session, to be kept.
 #[derive(Clone, Debug)]
-pub struct Held {
+pub struct Open {
+    pub id: SessionId,
     pub store: StoreId,
-    pub state: SessionState,
-    pub facts: Value,
-    pub answer: Value,
+    pub till: TillId,
+    pub version: u32,
+    pub customer: Option<CustomerId>,
+    pub revision: Option<i64>,
+    pub basis: String,
+    pub evaluated_at: DateTime<Utc>,
     pub expires_at: DateTime<Utc>,
-    pub receipt: Option<i64>,
-    /// Whether the card that it was quoted with may still be used; `None` when it was quoted without.
-    pub card_good: Option<bool>,
 }
 
-#[derive(sqlx::FromRow)]
-struct HeldRow {
-    store_id: Uuid,
-    state: String,
-    facts: Value,
-    answer: Value,
-    expires_at: DateTime<Utc>,
-    receipt_id: Option<i64>,
-    card_good: Option<bool>,
+/// One array a column: a batch is one statement whatever its size.
+pub(crate) struct OpenColumns<'a> {
+    pub ids: Vec<Uuid>,
+    pub stores: Vec<Uuid>,
+    pub tills: Vec<Uuid>,
+    pub versions: Vec<i32>,
+    pub customers: Vec<Option<Uuid>>,
+    pub revisions: Vec<Option<i64>>,
+    pub bases: Vec<&'a str>,
+    pub evaluated: Vec<DateTime<Utc>>,
+    pub expiring: Vec<DateTime<Utc>>,
 }
 
-/// Locks a session for the rest of the transaction. Always before its customer: one order, no deadlock.
+impl<'a> OpenColumns<'a> {
+    /// In order of id, so that no two batches wait for each other.
+    pub(crate) fn of(batch: impl IntoIterator<Item = &'a Open>) -> Self {
+        let mut sessions: Vec<&Open> = batch.into_iter().collect();
+        sessions.sort_unstable_by_key(|session| session.id.0);
+        Self {
+            ids: sessions.iter().map(|s| s.id.0).collect(),
+            stores: sessions.iter().map(|s| s.store.0).collect(),
+            tills: sessions.iter().map(|s| s.till.0).collect(),
+            versions: sessions.iter().map(|s| i32::try_from(s.version).unwrap_or(i32::MAX)).collect(),
+            customers: sessions.iter().map(|s| s.customer.map(|id| id.0)).collect(),
+            revisions: sessions.iter().map(|s| s.revision).collect(),
+            bases: sessions.iter().map(|s| s.basis.as_str()).collect(),
+            evaluated: sessions.iter().map(|s| s.evaluated_at).collect(),
+            expiring: sessions.iter().map(|s| s.expires_at).collect(),
+        }
+    }
+}
+
+/// An open basket need not be on the disk before it is answered: what a crash of the database loses of it the till puts
+/// again, and a purchase (whose commit waits for the disk, and for all before it) never rests on less.
 ///
-/// `facts` names the card by `{"facts": {"card": {"id": …}}}`.
+/// The wait for a row's lock ends after five seconds.
+const KEEP: &str = "insert into sessions (id, store_id, till_id, state, version, customer_id, revision, basis, \
+         evaluated_at, expires_at) \
+     select s.id, s.store, s.till, 'open', s.version, s.customer, s.revision, s.basis, s.evaluated_at, s.expires_at \
+     from (select set_config('lock_timeout', '5000', true), set_config('synchronous_commit', 'off', true) offset 0) p, \
+         unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::uuid[], $6::bigint[], $7::text[], $8::timestamptz[], \
+             $9::timestamptz[]) as s (id, store, till, version, customer, revision, basis, evaluated_at, expires_at) \
+     on conflict (id) do update set till_id = excluded.till_id, version = excluded.version, \
+         customer_id = excluded.customer_id, revision = excluded.revision, basis = excluded.basis, \
+         evaluated_at = excluded.evaluated_at, expires_at = excluded.expires_at \
+     where sessions.state = 'open' and sessions.store_id = excluded.store_id and sessions.version < excluded.version \
+     returning id";
+
+/// Keeps open sessions in one statement: new ones, or the next version of what is there. Gives those that were kept; the
+/// others are no longer open, are another store's, or have moved on.
+///
+/// # Errors
+/// [`StoreError::Busy`] when another call holds one of them for more than five seconds.
+pub async fn keep(store: &Store, batch: &[Open]) -> Result<Vec<SessionId>, StoreError> {
+    upsert(batch, store.pool()).await
+}
+
+/// The same inside a transaction, whose commit then decides.
+///
+/// # Errors
+/// As [`keep`].
+pub async fn keep_within(tx: &mut Tx, session: &Open) -> Result<bool, StoreError> {
+    Ok(!upsert(std::slice::from_ref(session), &mut **tx).await?.is_empty())
+}
+
+async fn upsert<'c>(
+    batch: &[Open],
+    executor: impl sqlx::Executor<'c, Database = sqlx::Postgres>,
+) -> Result<Vec<SessionId>, StoreError> {
+    let columns = OpenColumns::of(batch);
+    let ids: Vec<Uuid> = sqlx::query_scalar(KEEP)
+        .bind(columns.ids)
+        .bind(columns.stores)
+        .bind(columns.tills)
+        .bind(columns.versions)
+        .bind(columns.customers)
+        .bind(columns.revisions)
+        .bind(columns.bases)
+        .bind(columns.evaluated)
+        .bind(columns.expiring)
+        .fetch_all(executor)
+        .await?;
+    Ok(ids.into_iter().map(SessionId).collect())
+}
+
+/// Locks a session for the rest of the transaction. Always before limits and customers: one order, no deadlock.
 ///
 /// # Errors
 /// [`StoreError::Busy`] when another call holds it for longer than the transaction waits.
-pub async fn hold(tx: &mut Tx, id: SessionId, now: DateTime<Utc>) -> Result<Option<Held>, StoreError> {
-    let row = sqlx::query_as::<_, HeldRow>(
-        "select store_id, state, facts, answer, expires_at, receipt_id, \
-             case when facts #>> '{facts,card,id}' is null then null \
-                 else exists (select 1 from cards where cards.id = (facts #>> '{facts,card,id}')::uuid \
-                     and cards.withdrawn_at is null and cards.valid_from <= $2 and $2 < cards.valid_until) \
-             end as card_good \
-         from sessions where id = $1 for update",
-    )
-    .bind(id.0)
-    .bind(now)
-    .fetch_optional(&mut **tx)
-    .await?;
-    row.map(|row| {
-        Ok(Held {
-            store: StoreId(row.store_id),
-            state: parse_state(&row.state)?,
-            facts: row.facts,
-            answer: row.answer,
-            expires_at: row.expires_at,
-            receipt: row.receipt_id,
-            card_good: row.card_good,
-        })
-    })
-    .transpose()
+pub async fn hold(tx: &mut Tx, id: SessionId) -> Result<Option<Stored>, StoreError> {
+    let row = sqlx::query_as::<_, Row>(sqlx::AssertSqlSafe(format!("{STORED} where s.id = $1 for update of s")))
+        .bind(id.0)
+        .fetch_optional(&mut **tx)
+        .await?;
+    row.map(Row::stored).transpose()
 }
 
 /// The end of a story about a held session: its next state, what is told of it, and the answer of the call.
@@ -215,9 +246,8 @@ pub struct Outcome<'a> {
     pub id: SessionId,
     pub state: SessionState,
     pub version: u32,
-    pub answer: &'a Value,
-    /// Kept as it was where none is given.
-    pub receipt: Option<i64>,
+    /// The session as it is answered from now on.
+    pub answer: &'a str,
     pub events: &'a [Event],
     /// The claimed key, and the body that it is answered with from now on.
     pub claim: &'a Claim<'a>,
@@ -234,16 +264,16 @@ pub async fn settle(tx: &mut Tx, outcome: Outcome<'_>) -> Result<(), StoreError>
         "with told as ( \
              insert into outbox (event_id, topic, key, schema, occurred_at, payload) \
              select event_id, topic, key, schema, occurred_at, payload \
-             from unnest($6::uuid[], $7::text[], $8::text[], $9::int[], $10::timestamptz[], $11::jsonb[]) \
+             from unnest($5::uuid[], $6::text[], $7::text[], $8::int[], $9::timestamptz[], $10::jsonb[]) \
                  with ordinality as event (event_id, topic, key, schema, occurred_at, payload, place) order by place), \
-         answered as (update idempotency_keys set body = $14 where owner = $12 and key = $13) \
-         update sessions set state = $2, version = $3, answer = $4, receipt_id = coalesce($5, receipt_id) where id = $1",
+         keyed as (update idempotency_keys set body = $13 where owner = $11 and key = $12), \
+         answered as (insert into session_answers (session_id, version, body) values ($1, $3, $4)) \
+         update sessions set state = $2, version = $3 where id = $1",
     )
     .bind(outcome.id.0)
     .bind(outcome.state.name())
     .bind(i32::try_from(outcome.version).unwrap_or(i32::MAX))
     .bind(outcome.answer)
-    .bind(outcome.receipt)
     .bind(events.ids)
     .bind(events.topics)
     .bind(events.keys)
@@ -256,28 +286,4 @@ pub async fn settle(tx: &mut Tx, outcome: Outcome<'_>) -> Result<(), StoreError>
     .execute(&mut **tx)
     .await?;
     Ok(())
-}
-
-/// Uses one step of a rotating code at a till; `false` when it was used before.
-///
-/// # Errors
-/// Only when the store is away.
-pub async fn use_code(
-    tx: &mut Tx,
-    customer: CustomerId,
-    step: i64,
-    till: TillId,
-    now: DateTime<Utc>,
-) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "insert into used_codes (customer_id, step, till_id, used_at) values ($1, $2, $3, $4) \
-         on conflict (customer_id, step) do nothing",
-    )
-    .bind(customer.0)
-    .bind(step)
-    .bind(till.0)
-    .bind(now)
-    .execute(&mut **tx)
-    .await?;
-    Ok(done.rows_affected() == 1)
 }

@@ -1,7 +1,8 @@
 //! The shop itself: its one currency, its margin floor, and its secrets.
 
 use chrono::{DateTime, Utc};
-use domain::{Currency, MarginFloor, Rate};
+use domain::{Currency, MarginFloor, Rate, StoreId};
+use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx};
 
@@ -53,6 +54,39 @@ pub(crate) fn currency(text: &str) -> Result<Currency, StoreError> {
 pub(crate) fn floor(bp: i32) -> Result<MarginFloor, StoreError> {
     let bp = u32::try_from(bp).map_err(|why| StoreError::Corrupt { what: "margin floor", why: why.to_string() })?;
     Ok(MarginFloor { min_margin: Rate(bp) })
+}
+
+impl Store {
+    /// The settings, and the revision of the rule set in force, as of one moment; `None` before the shop was set up.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn in_force(&self) -> Result<Option<(Settings, Option<i64>)>, StoreError> {
+        #[derive(sqlx::FromRow)]
+        struct InForce {
+            #[sqlx(flatten)]
+            row: Row,
+            rules_revision: Option<i64>,
+        }
+        let found: Option<InForce> = sqlx::query_as(
+            "select name, currency, time_zone, min_margin_bp, redeem_with_static_code, demo, catalogue_version, \
+             rules_revision from shop",
+        )
+        .fetch_optional(self.pool())
+        .await?;
+        found.map(|InForce { row, rules_revision }| Ok((row.settings()?, rules_revision))).transpose()
+    }
+
+    /// The zones of the stores that have one of their own.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn zones(&self) -> Result<Vec<(StoreId, String)>, StoreError> {
+        let rows: Vec<(Uuid, String)> = sqlx::query_as("select id, time_zone from stores where time_zone is not null")
+            .fetch_all(self.pool())
+            .await?;
+        Ok(rows.into_iter().map(|(store, zone)| (StoreId(store), zone)).collect())
+    }
 }
 
 const SETTINGS: &str = "select name, currency, time_zone, min_margin_bp, redeem_with_static_code, demo, \

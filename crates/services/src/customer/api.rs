@@ -57,11 +57,7 @@ impl CustomerApi for Shop {
     }
 
     async fn choose_card(&self, caller: CustomerCaller, card: CardId) -> Result<Vec<Card>, Refusal> {
-        match self.choose(caller, card).await {
-            Ok(cards) => Ok(cards),
-            Err(Stop::Refused(refusal)) => Err(refusal),
-            Err(Stop::Failed(error)) => Err(self.failed(&error)),
-        }
+        self.choose(caller, card).await.map_err(|stop| self.refused(stop))
     }
 
     async fn feed(&self, caller: CustomerCaller) -> Result<Vec<FeedEntry>, Refusal> {
@@ -83,11 +79,7 @@ impl CustomerApi for Shop {
     }
 
     async fn edit_profile(&self, caller: CustomerCaller, edit: ProfileEdit) -> Result<Profile, Refusal> {
-        match self.change_profile(caller, edit).await {
-            Ok(profile) => Ok(profile),
-            Err(Stop::Refused(refusal)) => Err(refusal),
-            Err(Stop::Failed(error)) => Err(self.failed(&error)),
-        }
+        self.change_profile(caller, edit).await.map_err(|stop| self.refused(stop))
     }
 
     async fn menu(

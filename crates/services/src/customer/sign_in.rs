@@ -40,11 +40,7 @@ impl Shop {
     ) -> Result<SignedIn, Refusal> {
         self.limited(&format!("tries:address:{}", neighbourhood(from)), TRIES_AN_ADDRESS, HOUR).await?;
         let code: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').take(7).collect();
-        match self.prove(phone, &code, locale).await {
-            Ok(signed_in) => Ok(signed_in),
-            Err(Stop::Refused(refusal)) => Err(refusal),
-            Err(Stop::Failed(error)) => Err(self.failed(&error)),
-        }
+        self.prove(phone, &code, locale).await.map_err(|stop| self.refused(stop))
     }
 
     async fn prove(&self, phone: &Phone, code: &str, locale: Locale) -> Result<SignedIn, Stop> {

@@ -1,12 +1,12 @@
 //! A till's request, checked: every bound with a pointer to where it hurts, and the prices that are believed.
 
-use std::collections::HashMap;
-
 use contract::Refusal;
 use contract::till::SessionRequest;
 use domain::session::{MAX_LINES, MAX_QUANTITY};
-use domain::{Amount, MarginFloor, Product, Sku, floor_price};
-use promotions::Line;
+use domain::{Amount, Sku, floor_price};
+use promotions::{Facts, Line};
+
+use crate::snapshot::{Shelved, Snapshot};
 
 /// The most coupon codes of one session, and characters of one code.
 pub(super) const MAX_COUPONS: usize = 20;
@@ -22,12 +22,6 @@ pub(super) struct Asked {
     pub sku: Sku,
     pub quantity: u32,
     pub unit_price: Option<Amount>,
-}
-
-/// A line with its product.
-pub(super) struct Found {
-    pub name: String,
-    pub line: Line,
 }
 
 /// Checks every bound, and tells all that are broken at once.
@@ -74,53 +68,47 @@ pub(super) fn check(request: &SessionRequest) -> Result<Basket, Refusal> {
 }
 
 impl Basket {
-    /// Every sku once.
-    pub(super) fn skus(&self) -> Vec<Sku> {
-        let mut skus: Vec<Sku> = self.lines.iter().map(|line| line.sku.clone()).collect();
-        skus.sort_unstable();
-        skus.dedup();
-        skus
-    }
-
-    /// Puts products and prices to the lines.
+    /// Puts products and prices to the lines. What `pinned` quoted before keeps its price and its cost.
     ///
     /// A till's own `unit_price` counts only where it `sets_prices`, and is lifted to the margin floor, but never above
     /// what the catalogue asks.
-    pub(super) fn find(
-        self,
-        products: Vec<Product>,
-        sets_prices: bool,
-        floor: MarginFloor,
-    ) -> Result<Vec<Found>, Refusal> {
-        let products: HashMap<Sku, Product> =
-            products.into_iter().map(|product| (product.sku.clone(), product)).collect();
+    pub(super) fn find(self, shop: &Snapshot, sets_prices: bool, pinned: Option<&Facts>) -> Result<Vec<Line>, Refusal> {
         let mut unknown = Refusal::not_found("sku-not-found", "The catalogue has no such product: see `errors`.");
         let mut found = Vec::with_capacity(self.lines.len());
         for (place, asked) in self.lines.into_iter().enumerate() {
-            let Some(product) = products.get(&asked.sku) else {
+            let Some(Shelved { product, .. }) = shop.product(&asked.sku) else {
                 let detail = format!("There is no product {}.", asked.sku);
                 unknown = unknown.at(format!("/lines/{place}/sku"), "sku-not-found", detail);
                 continue;
             };
-            let unit_price = match asked.unit_price.filter(|_| sets_prices) {
-                Some(price) => {
-                    let least = floor_price(product.cost, floor).map_or(Amount::ZERO, |least| least.min(product.price));
+            let before = pinned.and_then(|facts| before(facts, place, &asked.sku));
+            let cost = before.map_or(product.cost, |line| line.cost);
+            let unit_price = match (asked.unit_price.filter(|_| sets_prices), before) {
+                (Some(price), _) => {
+                    let floor = floor_price(cost, shop.settings.floor);
+                    let least = floor.map_or(Amount::ZERO, |least| least.min(product.price));
                     price.max(least)
                 }
-                None => product.price,
+                (None, Some(line)) if !sets_prices => line.unit_price,
+                (None, _) => product.price,
             };
-            found.push(Found {
-                name: product.name.clone(),
-                line: Line {
-                    sku: asked.sku,
-                    category: product.category.clone(),
-                    unit_price,
-                    cost: product.cost,
-                    quantity: asked.quantity,
-                    offerable: product.offerable,
-                },
+            found.push(Line {
+                sku: asked.sku,
+                category: product.category.clone(),
+                unit_price,
+                cost,
+                quantity: asked.quantity,
+                offerable: product.offerable,
             });
         }
         if unknown.faults.is_empty() { Ok(found) } else { Err(unknown) }
+    }
+}
+
+/// The line of this product in the quote before; most often it stands where it stood.
+fn before<'a>(facts: &'a Facts, place: usize, sku: &Sku) -> Option<&'a Line> {
+    match facts.lines.get(place) {
+        Some(line) if line.sku == *sku => Some(line),
+        _ => facts.lines.iter().find(|line| line.sku == *sku),
     }
 }

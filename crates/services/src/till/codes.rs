@@ -38,16 +38,21 @@ impl Shop {
         field: &str,
         now: DateTime<Utc>,
     ) -> Result<Shown, Stop> {
-        if let Ok(code) = CustomerCode::parse(text) {
-            let customer = match &code {
-                CustomerCode::Static(code) => self.store.customer_by_static_code(code).await?,
-                CustomerCode::Rotating(code) => self.store.customer_by_handle(code.handle).await?,
-            };
-            if let Some(shown) = customer.and_then(|customer| prove(&code, customer, now)) {
-                return Ok(shown);
-            }
+        if let Ok(code) = CustomerCode::parse(text)
+            && let Some(shown) = self.find_shown(&code, now).await?
+        {
+            return Ok(shown);
         }
         Err(self.nobody(caller, field).await)
+    }
+
+    /// Whose code this is; `None` when it is nobody's.
+    pub(super) async fn find_shown(&self, code: &CustomerCode, now: DateTime<Utc>) -> Result<Option<Shown>, Stop> {
+        let customer = match code {
+            CustomerCode::Static(code) => self.store.customer_by_static_code(code).await?,
+            CustomerCode::Rotating(code) => self.store.customer_by_handle(code.handle).await?,
+        };
+        Ok(customer.and_then(|customer| prove(code, customer, now)))
     }
 
     /// The one answer to every code that is nobody's; a till that shows many has to wait. `field` is where the request
@@ -83,7 +88,7 @@ impl Shop {
 }
 
 /// Whether the code that led to this customer is theirs: a rotating one must carry their phone's tag.
-pub(super) fn prove(code: &CustomerCode, customer: Customer, now: DateTime<Utc>) -> Option<Shown> {
+fn prove(code: &CustomerCode, customer: Customer, now: DateTime<Utc>) -> Option<Shown> {
     let (step, expired) = match code {
         CustomerCode::Static(_) => (None, false),
         CustomerCode::Rotating(code) => match customer.code_secret.verify(code, now) {

@@ -1,15 +1,22 @@
 //! The till plane: who shows this code, what the basket costs, and the purchase that follows. Implements [`TillApi`].
 //!
-//! One story a file. Locks are taken in one order everywhere: the idempotency key, the session, the customer.
+//! One story a file. Locks are taken in one order everywhere: the session's queue, the idempotency key, the session's row,
+//! limits, the customer.
 
+mod answer;
+mod basis;
 mod basket;
+mod batch;
 mod cancel;
 mod close;
+mod closer;
 mod codes;
+mod counter;
 mod identify;
+mod journal;
 mod keys;
+mod limited;
 mod once;
-mod purchase;
 mod quote;
 
 use std::ops::ControlFlow::{self, Break, Continue};
@@ -20,12 +27,12 @@ use contract::till::{
 };
 use contract::{IdempotencyKey, Kind, Once, Refusal, TillApi};
 use domain::SessionId;
-use serde_json::Value;
 use store::StoreError;
 use store::shop::Settings;
 
 use crate::Shop;
 
+pub(crate) use counter::Counter;
 pub(crate) use keys::KeyRing;
 pub use keys::hash_key;
 
@@ -48,7 +55,7 @@ impl TillApi for Shop {
     ) -> Result<Once<Identified>, Refusal> {
         let mut tries = 0;
         loop {
-            if let Break(told) = self.told(&mut tries, self.identify_once(caller, once, code).await) {
+            if let Break(told) = self.came_of(&mut tries, self.identify_once(caller, once, code).await) {
                 return told;
             }
         }
@@ -63,18 +70,18 @@ impl TillApi for Shop {
     ) -> Result<Session, Refusal> {
         let mut tries = 0;
         loop {
-            if let Break(told) = self.told(&mut tries, self.quote(caller, id, &request, mode).await) {
+            if let Break(told) = self.came_of(&mut tries, self.quote(caller, id, &request, mode).await) {
                 return told;
             }
         }
     }
 
     async fn session(&self, caller: &TillCaller, id: SessionId) -> Result<Session, Refusal> {
-        match self.store.session(id).await.map_err(|error| self.failed(&error))? {
-            Some((store, answer)) if store == caller.store => {
-                stored_session(answer).map_err(|error| self.failed(&error))
+        let mut tries = 0;
+        loop {
+            if let Break(told) = self.came_of(&mut tries, self.look_at(caller, id).await) {
+                return told;
             }
-            _ => Err(session_not_found()),
         }
     }
 
@@ -87,7 +94,7 @@ impl TillApi for Shop {
     ) -> Result<Once<Session>, Refusal> {
         let mut tries = 0;
         loop {
-            if let Break(told) = self.told(&mut tries, self.close_once(caller, id, once, &request).await) {
+            if let Break(told) = self.came_of(&mut tries, self.close_once(caller, id, once, &request).await) {
                 return told;
             }
         }
@@ -101,7 +108,7 @@ impl TillApi for Shop {
     ) -> Result<Once<Session>, Refusal> {
         let mut tries = 0;
         loop {
-            if let Break(told) = self.told(&mut tries, self.cancel_once(caller, id, once).await) {
+            if let Break(told) = self.came_of(&mut tries, self.cancel_once(caller, id, once).await) {
                 return told;
             }
         }
@@ -138,6 +145,8 @@ impl TillApi for Shop {
 pub(crate) enum Stop {
     Refused(Refusal),
     Failed(StoreError),
+    /// The session went on elsewhere meanwhile: what it is now decides.
+    Again,
 }
 
 impl From<Refusal> for Stop {
@@ -164,20 +173,47 @@ impl Shop {
         }
     }
 
+    async fn look_at(&self, caller: &TillCaller, id: SessionId) -> Result<Session, Stop> {
+        match self.at_counter(id).await? {
+            counter::Session::Open(held) if held.open().is_some_and(|open| open.store == caller.store) => {
+                self.told(&held, caller).await
+            }
+            counter::Session::Open(_) => Err(session_not_found().into()),
+            counter::Session::New(held) => {
+                self.leave_if_unknown(held);
+                Err(session_not_found().into())
+            }
+            counter::Session::Ended(held, stored) => {
+                self.leave_if_unknown(held);
+                match stored.answer {
+                    Some(answer) if stored.store == caller.store => Ok(stored_session(&answer)?),
+                    _ => Err(session_not_found().into()),
+                }
+            }
+        }
+    }
+
+    /// What a story that is not told again is refused with.
+    pub(crate) fn refused(&self, stop: Stop) -> Refusal {
+        match stop {
+            Stop::Refused(refusal) => refusal,
+            Stop::Failed(error) => self.failed(&error),
+            Stop::Again => busy(),
+        }
+    }
+
     /// What came of a story; to be told again when it lost a race that left nothing behind.
-    fn told<T>(&self, tries: &mut u32, story: Result<T, Stop>) -> ControlFlow<Result<T, Refusal>> {
+    fn came_of<T>(&self, tries: &mut u32, story: Result<T, Stop>) -> ControlFlow<Result<T, Refusal>> {
         *tries += 1;
         Break(match story {
-            Ok(told) => Ok(told),
-            Err(Stop::Refused(refusal)) => Err(refusal),
-            Err(Stop::Failed(StoreError::Conflict(_))) if *tries < TRIES => return Continue(()),
+            Err(Stop::Failed(StoreError::Conflict(_)) | Stop::Again) if *tries < TRIES => return Continue(()),
             Err(Stop::Failed(StoreError::Busy(_) | StoreError::Conflict(_))) => Err(busy()),
-            Err(Stop::Failed(error)) => Err(self.failed(&error)),
+            told => told.map_err(|stop| self.refused(stop)),
         })
     }
 }
 
-fn not_set_up() -> Refusal {
+pub(crate) fn not_set_up() -> Refusal {
     Refusal {
         retry_after: Some(60),
         ..Refusal::new(
@@ -207,8 +243,8 @@ fn session_not_open(what: &str) -> Refusal {
     Refusal::conflict("session-not-open", format!("This session is {what}: begin a new one."))
 }
 
-fn stored_session(answer: Value) -> Result<Session, StoreError> {
-    serde_json::from_value(answer).map_err(|why| corrupt("session", &why))
+fn stored_session(answer: &str) -> Result<Session, StoreError> {
+    serde_json::from_str(answer).map_err(|why| corrupt("session", &why))
 }
 
 fn corrupt(what: &'static str, why: &serde_json::Error) -> StoreError {

@@ -1,30 +1,34 @@
-//! `PUT session`: the hot path. One read, the cards (from the cache), the pure evaluation, and one write.
+//! `PUT session`: the hot path. Customer, catalogue and rules come from memory, the evaluation is pure, and the session is
+//! written behind the answer.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::Refusal;
-use contract::till::{
-    Allocation, CouponRejection, Degraded, Effect, QuoteMode, Session, SessionLine, SessionRequest, Source, TillCaller,
-};
+use contract::till::{QuoteMode, Session, SessionRequest, TillCaller};
 use domain::{Card, CardId, CodeKind, Currency, CustomerCode, SessionId, SessionState};
-use promotions::{ChosenCard, Coupon, Decision, Facts, Rules, Standing, Tz};
-use store::sessions::{self, Ground, Quote};
+use promotions::{ChosenCard, Facts};
+use store::sessions;
 
-use super::basket::{self, Found};
+use super::basis::Basis;
+use super::basket;
 use super::codes::{self, Shown};
-use super::purchase::Basis;
-use super::{Stop, busy, corrupt, not_set_up, session_not_found, session_not_open};
+use super::counter::{Held, OpenSession, Session as Found};
+use super::limited::is_limited;
+use super::{Stop, answer, session_not_found, session_not_open};
 use crate::Shop;
+use crate::guests::Guest;
+use crate::snapshot::Snapshot;
 
-/// How long a quote holds: its prices are pinned until then.
+/// How long a quote holds: its prices and rules are pinned until then.
 const HOLDS_FOR: TimeDelta = TimeDelta::minutes(30);
+/// A basket that is put with less than this left is quoted anew, so that there is time to pay.
+const TIME_TO_PAY: TimeDelta = TimeDelta::minutes(10);
 /// Law 9: cards that take longer are left out, and the answer says so.
 const CARDS_WITHIN: Duration = Duration::from_secs(2);
 /// Where the request has the customer's code.
 const FIELD: &str = "/customer_code";
-/// How often a quote is made anew because the session changed while it was made.
-const TRIES: u32 = 4;
 
 impl Shop {
     pub(super) async fn quote(
@@ -34,189 +38,239 @@ impl Shop {
         request: &SessionRequest,
         mode: QuoteMode,
     ) -> Result<Session, Stop> {
-        for _ in 0..TRIES {
-            if let Some(session) = self.quote_now(caller, id, request, mode).await? {
-                return Ok(session);
+        let basket = basket::check(request)?;
+        let shop = self.snapshot().await?;
+        check_currency(request.currency, shop.settings.currency)?;
+        let mut held = match self.at_counter(id).await? {
+            Found::New(held) | Found::Open(held) => held,
+            Found::Ended(held, stored) => {
+                self.leave_if_unknown(held);
+                return Err(match stored.state {
+                    _ if stored.store != caller.store => session_not_found(),
+                    SessionState::Cancelled => session_not_open("cancelled"),
+                    SessionState::Open | SessionState::Closed | SessionState::PartiallyReturned => {
+                        session_not_open("closed")
+                    }
+                }
+                .into());
             }
-        }
-        Err(busy().into())
+        };
+        let quoted = self.quote_held(caller, &mut held, request, basket, mode, &shop).await;
+        self.leave_if_unknown(held);
+        quoted
     }
 
-    /// `None` when the session changed between reading and writing: what it is now decides the next time.
-    async fn quote_now(
+    async fn quote_held(
+        &self,
+        caller: &TillCaller,
+        held: &mut Held,
+        request: &SessionRequest,
+        basket: basket::Basket,
+        mode: QuoteMode,
+        shop: &Arc<Snapshot>,
+    ) -> Result<Session, Stop> {
+        let id = held.id;
+        let standing = held.open();
+        if standing.is_some_and(|open| open.store != caller.store) {
+            return Err(session_not_found().into());
+        }
+        let buyer = self.buyer(caller, id, request, standing).await?;
+        check_customer(standing, buyer.as_ref())?;
+        // Read only now: cards that this very quote had issued are valid from a moment ago.
+        let now = self.clock.now();
+        let at = match mode {
+            QuoteMode::Dry { at: Some(at) } => at,
+            QuoteMode::Dry { at: None } | QuoteMode::Stored => now,
+        };
+        let pinned = standing.filter(|open| now + TIME_TO_PAY < open.expires_at);
+        let coupons = self.coupons_of(&basket.coupons).await?;
+        let lines = basket.find(shop, caller.sets_prices, pinned.map(|open| &open.basis.facts))?;
+        let (revision, rules) = match pinned {
+            Some(open) => (open.revision, open.rules.clone()),
+            None => (shop.revision, shop.rules.clone()),
+        };
+        let mut basis = Basis::of(Facts {
+            at,
+            store: caller.store,
+            zone: shop.zone_of(caller.store),
+            lines,
+            customer: None,
+            card: None,
+            coupons,
+            rooms: Vec::new(),
+            holdout: false,
+            floor: shop.settings.floor,
+        });
+        if let Some(buyer) = &buyer {
+            let customer = &buyer.guest.customer;
+            basis.display_name = customer.display_name();
+            basis.code_kind = Some(buyer.kind);
+            basis.degraded = buyer.degraded.map(str::to_owned);
+            basis.facts.customer = Some(promotions::Customer {
+                id: customer.id,
+                segment: buyer.guest.segment.clone(),
+                visits: customer.visits,
+                registered_at: customer.created_at,
+                birthday: customer.birthday,
+                last_purchase_at: customer.last_purchase_at,
+            });
+        }
+        basis.facts.card = choose(buyer.as_ref(), request.card_id, shop.settings.redeem_with_static_code, at)?;
+        let limited = is_limited(&basis.facts, &rules, standing);
+        let decision = if limited {
+            self.evaluate_within_limits(id, &mut basis.facts, &rules, now).await?
+        } else {
+            promotions::evaluate(&basis.facts, &rules)
+        };
+        let open = OpenSession {
+            store: caller.store,
+            till: caller.till,
+            version: standing.map_or(1, |open| open.version.saturating_add(1)),
+            code: request.customer_code.clone().or_else(|| standing.and_then(|open| open.code.clone())),
+            basis,
+            revision,
+            rules,
+            decision,
+            evaluated_at: at,
+            expires_at: pinned.map_or_else(|| at.checked_add_signed(HOLDS_FOR).unwrap_or(at), |open| open.expires_at),
+            customer: standing
+                .and_then(|open| open.customer)
+                .or_else(|| buyer.as_ref().map(|buyer| buyer.guest.customer.id)),
+            limited,
+            unwritten: standing.is_some_and(|open| open.unwritten),
+            doubtful: false,
+        };
+        if mode != QuoteMode::Stored {
+            return Ok(answer::session(id, &open, shop, caller));
+        }
+        // A rotating code is bound to its session before anything rests on it.
+        if let Some((customer, step)) = buyer.and_then(|buyer| buyer.binds)
+            && !sessions::bind_code(&self.store, customer, step, caller.till, id, now).await?
+        {
+            return Err(codes::replayed().into());
+        }
+        if limited {
+            let open = self.keep_limited(caller, id, open).await?;
+            let session = answer::session(id, &open, shop, caller);
+            held.put(open);
+            return Ok(session);
+        }
+        let session = answer::session(id, &open, shop, caller);
+        self.keep_open(held, open).await?;
+        Ok(session)
+    }
+
+    /// Keeps a session that holds nothing: in memory, and in its row before or behind the answer.
+    async fn keep_open(&self, held: &mut Held, mut open: OpenSession) -> Result<(), Stop> {
+        if self.pace.behind && (open.unwritten || self.counter.journal.is_busy()) {
+            let is_in_turn = std::mem::replace(&mut open.unwritten, true);
+            held.put(open);
+            if !is_in_turn {
+                self.write_behind(held.id);
+            }
+            return Ok(());
+        }
+        self.write_now(open.row(held.id)?).await?;
+        held.put(open);
+        Ok(())
+    }
+
+    /// Who buys, by the code that came with the basket.
+    async fn buyer(
         &self,
         caller: &TillCaller,
         id: SessionId,
         request: &SessionRequest,
-        mode: QuoteMode,
-    ) -> Result<Option<Session>, Stop> {
-        let basket = basket::check(request)?;
+        standing: Option<&OpenSession>,
+    ) -> Result<Option<Buyer>, Stop> {
+        let Some(text) = request.customer_code.as_deref() else { return Ok(None) };
+        let Ok(code) = CustomerCode::parse(text) else { return Err(self.nobody(caller, FIELD).await) };
         let now = self.clock.now();
-        let code = request.customer_code.as_deref().map(CustomerCode::parse).transpose();
-        let Ok(code) = code else { return Err(self.nobody(caller, FIELD).await) };
-        let mut ground = self.store.ground(id, &basket.skus(), code.as_ref()).await?.ok_or_else(not_set_up)?;
-        let shown = match code {
-            Some(code) => match ground.customer.take().and_then(|customer| codes::prove(&code, customer, now)) {
-                Some(shown) => Some(shown),
-                None => return Err(self.nobody(caller, FIELD).await),
-            },
-            None => None,
-        };
-        let step = shown.as_ref().and_then(|shown| Some((shown.customer.id, shown.step?)));
-        check_standing(&ground, caller, shown.as_ref())?;
-        let binds = match &shown {
-            Some(shown) => codes::usable(shown, ground.code_use, caller, id, now)?,
-            None => false,
-        };
-        check_currency(request.currency, ground.currency)?;
-        let coupons = basket.coupons.clone();
-        let found = basket.find(ground.products, caller.sets_prices, ground.floor)?;
-
-        let (cards, degraded) =
-            self.cards_in_time(shown.as_ref(), request.card_id, ground.redeem_with_static_code).await?;
-        // Read only now: cards that this very quote had issued are valid from a moment ago.
-        let at = match mode {
-            QuoteMode::Dry { at: Some(at) } => at,
-            QuoteMode::Dry { at: None } | QuoteMode::Stored => self.clock.now(),
-        };
-        let card = choose(cards, request.card_id, degraded.is_some(), at)?;
-        let (names, lines): (Vec<String>, Vec<_>) = found.into_iter().map(|Found { name, line }| (name, line)).unzip();
-        let rules = Rules::default();
-        let facts = Facts {
-            at,
-            store: caller.store,
-            zone: Tz::UTC,
-            lines,
-            customer: None,
-            card,
-            coupons: unknown(coupons),
-            rooms: Vec::new(),
-            holdout: false,
-            floor: ground.floor,
-        };
-        let decision = promotions::evaluate(&facts, &rules);
-
-        let customer = match &shown {
-            Some(shown) => Some(self.summary(&shown.customer, caller.locale).await?),
-            None => None,
-        };
-        let mut session = Session {
-            session_id: id,
-            state: SessionState::Open,
-            version: ground.session.map_or(1, |standing| standing.version.saturating_add(1)),
-            currency: ground.currency,
-            evaluated_at: at,
-            expires_at: at.checked_add_signed(HOLDS_FOR).unwrap_or(at),
-            customer,
-            lines: session_lines(&facts, names, &decision),
-            subtotal: decision.subtotal,
-            discount: decision.discount,
-            total: decision.total,
-            effects: effects(&decision),
-            degraded,
-            receipt_number: None,
-            closed_at: None,
-            segment_changed: None,
-            savings: None,
-        };
-        if mode != QuoteMode::Stored {
-            return Ok(Some(session));
+        let known = self.guests.get(&code, now, self.pace.guest);
+        // Proven for this session before: it stays good for it, whatever its age.
+        let proven = standing.is_some_and(|open| open.code.as_deref() == Some(text));
+        let kind = code.kind();
+        if let (Some(guest), true) = (&known, proven || kind == CodeKind::Static) {
+            return Ok(Some(Buyer { guest: guest.clone(), kind, binds: None, degraded: None }));
         }
-        let customer = shown.as_ref().map(|shown| shown.customer.id);
-        let basis = Basis {
-            customer,
-            code_kind: shown.as_ref().map(|shown| shown.kind),
-            facts,
-            params: rules.params().clone(),
-            at,
-        };
-        // The code itself is a credential and is not kept.
-        let kept = SessionRequest { customer_code: None, ..request.clone() };
-        let version = sessions::put(
-            &self.store,
-            &Quote {
-                id,
-                store: caller.store,
-                till: caller.till,
-                customer,
-                request: &serde_json::to_value(&kept).map_err(|why| corrupt("request", &why))?,
-                facts: &serde_json::to_value(&basis).map_err(|why| corrupt("facts", &why))?,
-                answer: &serde_json::to_value(&session).map_err(|why| corrupt("session", &why))?,
-                evaluated_at: at,
-                expires_at: session.expires_at,
-                code: step.filter(|_| binds),
-            },
-        )
-        .await?;
-        Ok(version.map(|version| {
-            session.version = version;
-            session
-        }))
+        let Some(shown) = self.find_shown(&code, now).await? else { return Err(self.nobody(caller, FIELD).await) };
+        let mut binds = None;
+        if let (Some(step), false) = (shown.step, proven) {
+            let used = sessions::code_use(&self.store, shown.customer.id, step).await?;
+            binds = codes::usable(&shown, used, caller, id, now)?.then_some((shown.customer.id, step));
+        }
+        let (guest, degraded) = self.greet(shown).await?;
+        Ok(Some(Buyer { guest, kind, binds, degraded }))
     }
 
-    /// The customer's cards. Where they cannot be had in time the basket is quoted at the shelf price and says so: a till
-    /// never waits, and never fails to sell.
-    async fn cards_in_time(
-        &self,
-        shown: Option<&Shown>,
-        named: Option<CardId>,
-        redeem_with_static_code: bool,
-    ) -> Result<(Vec<Card>, Option<Degraded>), Stop> {
-        let Some(shown) = shown else {
-            return match named {
-                Some(_) => Err(card_not_found("A card is its customer's: send their code with it.").into()),
-                None => Ok((Vec::new(), None)),
-            };
-        };
-        if shown.kind == CodeKind::Static && !redeem_with_static_code {
-            return match named {
-                Some(_) => Err(card_not_found("To use a card, scan the code on the phone's screen.").into()),
-                None => Ok((Vec::new(), None)),
-            };
-        }
-        match tokio::time::timeout(CARDS_WITHIN, self.cards_of(&shown.customer)).await {
-            Ok(Ok(cards)) => Ok((cards, None)),
+    /// The customer with their cards. Where the cards cannot be had in time the basket is quoted without, and says so: a
+    /// till never waits, and never fails to sell.
+    async fn greet(&self, shown: Shown) -> Result<(Arc<Guest>, Option<&'static str>), Stop> {
+        let customer = shown.customer;
+        let segment = self.segment_name(customer.segment_model, customer.segment_index).await?;
+        let read_at = self.clock.now();
+        let (cards, degraded) = match tokio::time::timeout(CARDS_WITHIN, self.cards_of(&customer)).await {
+            Ok(Ok(cards)) => (cards, None),
             Ok(Err(refusal)) => {
                 tracing::warn!(%refusal, "a basket was quoted without its customer's cards");
-                Ok((Vec::new(), Some(Degraded { why: "cards-away".to_owned() })))
+                (Vec::new(), Some("cards-away"))
             }
             Err(_) => {
                 tracing::warn!("a basket was quoted without its customer's cards: they took too long");
-                Ok((Vec::new(), Some(Degraded { why: "cards-late".to_owned() })))
+                (Vec::new(), Some("cards-late"))
             }
+        };
+        let guest = Arc::new(Guest { customer, segment, cards });
+        if degraded.is_none() {
+            self.guests.put(&guest, read_at);
         }
+        Ok((guest, degraded))
     }
+}
+
+/// Who buys, and on what proof.
+struct Buyer {
+    guest: Arc<Guest>,
+    kind: CodeKind,
+    /// The step of a rotating code that is to be bound to the session.
+    binds: Option<(domain::CustomerId, i64)>,
+    /// Why there are no cards.
+    degraded: Option<&'static str>,
 }
 
 /// The card that counts: the named one, else the active one. Without the cards (`degraded`) there is none.
 fn choose(
-    cards: Vec<Card>,
+    buyer: Option<&Buyer>,
     named: Option<CardId>,
-    degraded: bool,
+    redeem_with_static_code: bool,
     at: DateTime<Utc>,
 ) -> Result<Option<ChosenCard>, Refusal> {
-    let mut valid = cards.into_iter().filter(|card| card.is_valid_at(at));
+    let Some(buyer) = buyer else {
+        return match named {
+            Some(_) => Err(card_not_found("A card is its customer's: send their code with it.")),
+            None => Ok(None),
+        };
+    };
+    if buyer.kind == CodeKind::Static && !redeem_with_static_code {
+        return match named {
+            Some(_) => Err(card_not_found("To use a card, scan the code on the phone's screen.")),
+            None => Ok(None),
+        };
+    }
+    let mut valid = buyer.guest.cards.iter().filter(|card| card.is_valid_at(at));
     let card = match named {
-        Some(id) if !degraded => Some(valid.find(|card| card.id == id).ok_or_else(|| {
+        Some(id) if buyer.degraded.is_none() => Some(valid.find(|card| card.id == id).ok_or_else(|| {
             card_not_found("This customer has no such card, or it is no longer valid: see their cards.")
         })?),
         _ => valid.find(|card| card.active),
     };
-    Ok(card.map(|Card { id, scope, rate, .. }| ChosenCard { id, scope, rate }))
+    Ok(card.map(|Card { id, scope, rate, .. }| ChosenCard { id: *id, scope: scope.clone(), rate: *rate }))
 }
 
-fn check_standing(ground: &Ground, caller: &TillCaller, shown: Option<&Shown>) -> Result<(), Refusal> {
-    let Some(standing) = ground.session else { return Ok(()) };
-    if standing.store != caller.store {
-        return Err(session_not_found());
-    }
-    match standing.state {
-        SessionState::Open => {}
-        SessionState::Cancelled => return Err(session_not_open("cancelled")),
-        SessionState::Closed | SessionState::PartiallyReturned => return Err(session_not_open("closed")),
-    }
-    match (standing.customer, shown) {
-        (Some(first), Some(shown)) if shown.customer.id != first => {
+/// The first customer of a session stays its customer.
+fn check_customer(standing: Option<&OpenSession>, buyer: Option<&Buyer>) -> Result<(), Refusal> {
+    match (standing.and_then(|open| open.customer), buyer) {
+        (Some(first), Some(buyer)) if buyer.guest.customer.id != first => {
             Err(Refusal::conflict("customer-mismatch", "This session was begun for another customer: begin a new one.")
                 .at(FIELD, "customer-mismatch", "Another customer's code."))
         }
@@ -234,60 +288,4 @@ fn check_currency(asked: Currency, ours: Currency) -> Result<(), Refusal> {
 
 fn card_not_found(detail: &str) -> Refusal {
     Refusal::unacceptable("card-not-found", detail).at("/card_id", "card-not-found", detail)
-}
-
-fn session_lines(facts: &Facts, names: Vec<String>, decision: &Decision) -> Vec<SessionLine> {
-    let decided = facts.lines.iter().zip(&decision.lines).zip(names).enumerate();
-    decided
-        .map(|(place, ((line, decided), name))| SessionLine {
-            position: u16::try_from(place).unwrap_or(u16::MAX),
-            sku: line.sku.to_string(),
-            name,
-            quantity: line.quantity,
-            unit_price: line.unit_price,
-            subtotal: decided.subtotal,
-            discount: decided.discount,
-            total: decided.total,
-            allocations: decided
-                .allocations
-                .iter()
-                .filter_map(|part| {
-                    let id = card_of(&part.source)?.to_string();
-                    Some(Allocation { source: Source::Card, id, amount: part.amount })
-                })
-                .collect(),
-        })
-        .collect()
-}
-
-/// Codes are not kept in books yet: none is known.
-fn unknown(coupons: Vec<String>) -> Vec<Coupon> {
-    coupons.into_iter().map(|code| Coupon { code, standing: Standing::Unknown }).collect()
-}
-
-fn card_of(source: &promotions::Source) -> Option<CardId> {
-    match source {
-        promotions::Source::Card(id) => Some(*id),
-        promotions::Source::Campaign(_) | promotions::Source::Coupon { .. } => None,
-    }
-}
-
-fn effects(decision: &Decision) -> Vec<Effect> {
-    let told = decision.effects.iter().filter_map(|effect| match effect {
-        promotions::Effect::Discount { position, source, desired, granted } => Some(Effect::SetDiscountPerItem {
-            position: *position,
-            source: Source::Card,
-            id: card_of(source)?.to_string(),
-            desired: *desired,
-            granted: *granted,
-        }),
-        promotions::Effect::MarginClipped { position, desired, granted } => {
-            Some(Effect::MarginClipped { position: *position, desired: *desired, granted: *granted })
-        }
-        promotions::Effect::RejectCoupon { code, .. } => {
-            Some(Effect::RejectCoupon { code: code.clone(), reason: CouponRejection::CouponNotFound })
-        }
-        _ => None,
-    });
-    told.collect()
 }

@@ -193,6 +193,7 @@ async fn the_quote_pins_its_prices() {
     let scene = Scene::set().await;
     let (_, session) = quote(&scene).await;
     scene.change("update products set price = price * 2, cost = cost * 2").await;
+    scene.change("update shop set catalogue_version = catalogue_version + 1").await;
     scene.close(&session, "R-1", "k1").await.unwrap();
     assert_eq!(scene.count("select sum(unit_cost)::bigint from receipt_lines").await, 220);
 }

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use contract::TillApi;
 use contract::till::{Effect, Session};
-use domain::{CardScope, CategoryId, SessionState, Sku};
-use serde_json::Value;
+use domain::{CardScope, CategoryId, SessionId, SessionState, Sku};
+use uuid::Uuid;
 
 use super::scene::{Guest, Scene, basket};
-use crate::till::purchase::Basis;
+use crate::pace::Pace;
+use crate::till::basis::Basis;
 
 /// A seeded generator (xorshift): the same day every time.
 struct Dice(u64);
@@ -37,7 +38,15 @@ async fn guests(scene: &Scene) -> Vec<Guest> {
 
 #[tokio::test]
 async fn after_any_day_the_books_agree() {
-    let scene = Scene::set().await;
+    a_day(Scene::set().await).await;
+}
+
+#[tokio::test]
+async fn after_any_day_that_is_written_behind_the_books_agree() {
+    a_day(Scene::set_at(Pace::swift()).await).await;
+}
+
+async fn a_day(scene: Scene) {
     let guests = guests(&scene).await;
     let skus = ["espresso", "latte", "eclair", "mystery", "bag", "gift"];
     let mut dice = Dice(0x9E37_79B9_7F4A_7C15);
@@ -70,6 +79,7 @@ async fn after_any_day_the_books_agree() {
     }
     assert!(scene.count("select count(*) from receipts where cancelled_at is null").await > 20);
     assert!(scene.count("select count(*) from receipts where cancelled_at is not null").await > 5);
+    scene.shop.settle().await;
     books_agree(&scene).await;
     decisions_replay(&scene).await;
 }
@@ -111,10 +121,15 @@ async fn books_agree(scene: &Scene) {
         ),
         (
             "a session that was closed has its receipt, and no other has one",
-            "select count(*) from sessions s where (state = 'closed' and receipt_id is null) or \
-             (receipt_id is not null) is distinct from exists (select 1 from receipts r where r.session_id = s.id)",
+            "select count(*) from sessions s where (state = 'closed' or version in (select version from session_answers a \
+              where a.session_id = s.id and a.body::jsonb ? 'receipt_number')) \
+             is distinct from exists (select 1 from receipts r where r.session_id = s.id)",
         ),
-        ("no key is left without an answer", "select count(*) from idempotency_keys where body = ''"),
+        (
+            "no key is left without an answer",
+            "select count(*) from idempotency_keys k left join session_answers a \
+         on (a.session_id, a.version) = (k.session_id, k.session_version) where coalesce(k.body, a.body, '') = ''",
+        ),
     ] {
         assert_eq!(scene.count(sql).await, 0, "{what}");
     }
@@ -122,14 +137,14 @@ async fn books_agree(scene: &Scene) {
 
 /// Law 6: what was stored with a decision gives the decision again.
 async fn decisions_replay(scene: &Scene) {
-    let rows: Vec<(Value, Value)> =
-        sqlx::query_as("select facts, answer from sessions").fetch_all(&scene.pool).await.unwrap();
+    let rows: Vec<(Uuid, String)> =
+        sqlx::query_as("select id, basis from sessions").fetch_all(&scene.pool).await.unwrap();
     let mut states: HashMap<&str, usize> = HashMap::new();
-    for (facts, answer) in rows {
-        let basis = Basis::stored(facts).unwrap();
-        let session: Session = serde_json::from_value(answer).unwrap();
+    for (id, basis) in rows {
+        let basis = Basis::read(&basis).unwrap();
+        let session = scene.shop.session(&scene.till, SessionId(id)).await.unwrap();
         *states.entry(session.state.name()).or_default() += 1;
-        let again = promotions::evaluate(&basis.facts, &basis.params.check().unwrap());
+        let again = promotions::evaluate(&basis.facts, &promotions::Rules::default());
         assert_eq!((again.subtotal, again.discount, again.total), (session.subtotal, session.discount, session.total));
         for (line, stored) in again.lines.iter().zip(&session.lines) {
             assert_eq!((line.discount, line.total), (stored.discount, stored.total));
@@ -145,7 +160,6 @@ async fn decisions_replay(scene: &Scene) {
                 .sum();
             assert_eq!(back, session.discount.minor());
         }
-        assert_eq!(scene.shop.session(&scene.till, session.session_id).await.unwrap(), session);
     }
     assert!(["open", "closed", "cancelled"].iter().all(|state| states.contains_key(state)), "{states:?}");
 }

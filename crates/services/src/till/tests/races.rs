@@ -9,6 +9,7 @@ use sqlx::{Postgres, Transaction};
 use tokio::sync::Barrier;
 
 use super::scene::{Scene, basket, once, paid};
+use crate::pace::Pace;
 
 const AT_ONCE: usize = 20;
 
@@ -46,7 +47,7 @@ async fn held(scene: &Scene, session: &Session) -> Transaction<'static, Postgres
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn the_same_key_twenty_times_at_once_counts_once() {
-    let scene = Scene::set().await;
+    let scene = Scene::set_at(Pace::swift()).await;
     let guest = scene.guest().await;
     let session = scene.quoted(&guest, &[("espresso", 2)]).await;
     let told = together(AT_ONCE, |_| {
@@ -63,7 +64,7 @@ async fn the_same_key_twenty_times_at_once_counts_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn one_session_closed_by_twenty_keys_and_receipts_is_one_purchase() {
-    let scene = Scene::set().await;
+    let scene = Scene::set_at(Pace::swift()).await;
     let guest = scene.guest().await;
     let session = scene.quoted(&guest, &[("espresso", 2)]).await;
     let told = together(AT_ONCE, |place| {
@@ -84,7 +85,7 @@ async fn one_session_closed_by_twenty_keys_and_receipts_is_one_purchase() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn twenty_sessions_with_one_receipt_number_are_one_purchase() {
-    let scene = Scene::set().await;
+    let scene = Scene::set_at(Pace::swift()).await;
     let guest = scene.guest().await;
     let mut sessions = Vec::new();
     for _ in 0..AT_ONCE {
@@ -105,7 +106,7 @@ async fn twenty_sessions_with_one_receipt_number_are_one_purchase() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn purchases_of_one_customer_at_once_all_count() {
-    let scene = Scene::set().await;
+    let scene = Scene::set_at(Pace::swift()).await;
     let guest = scene.guest().await;
     let mut sessions = Vec::new();
     for _ in 0..AT_ONCE {
@@ -152,7 +153,7 @@ async fn one_rotating_code_at_twenty_counters_identifies_once() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn puts_at_once_queue_and_each_gets_its_version() {
-    let scene = Scene::set().await;
+    let scene = Scene::set_at(Pace::swift()).await;
     let id = scene.id();
     let told = together(AT_ONCE, |place| {
         let (shop, till) = (scene.shop.clone(), scene.till.clone());
@@ -183,14 +184,14 @@ async fn close_and_cancel_at_once_leave_nothing_behind() {
             let close = tokio::spawn(close);
             scene.until_waiting(1).await;
             let cancel = tokio::spawn(cancel);
-            scene.until_waiting(2).await;
+            tokio::task::yield_now().await;
             lock.rollback().await.unwrap();
             (close.await.unwrap(), cancel.await.unwrap())
         } else {
             let cancel = tokio::spawn(cancel);
             scene.until_waiting(1).await;
             let close = tokio::spawn(close);
-            scene.until_waiting(2).await;
+            tokio::task::yield_now().await;
             lock.rollback().await.unwrap();
             (close.await.unwrap(), cancel.await.unwrap())
         };
@@ -224,7 +225,7 @@ async fn a_put_behind_a_close_is_refused_and_a_close_behind_a_put_pays_the_new_p
     let first = put();
     scene.until_waiting(1).await;
     let second = close("a", session.total);
-    scene.until_waiting(2).await;
+    tokio::task::yield_now().await;
     lock.rollback().await.unwrap();
     let replaced = first.await.unwrap().unwrap();
     assert_eq!(replaced.total, Amount(675));
@@ -234,7 +235,7 @@ async fn a_put_behind_a_close_is_refused_and_a_close_behind_a_put_pays_the_new_p
     let first = close("a", replaced.total);
     scene.until_waiting(1).await;
     let second = put();
-    scene.until_waiting(2).await;
+    tokio::task::yield_now().await;
     lock.rollback().await.unwrap();
     assert_eq!(first.await.unwrap().unwrap().value.total, Amount(675));
     assert!(second.await.unwrap().unwrap_err().is("session-not-open"));

@@ -19,6 +19,7 @@ use store::{Store, catalogue, customers, shop, tills};
 use testkit::TestDatabase;
 
 use crate::clock::{Clock, Draw, Entropy, ManualClock, OsEntropy};
+use crate::pace::Pace;
 use crate::{Shop, till};
 
 pub(super) const TILL_KEY: &str = "kava_till_0123456789abcdef0123456789abcdef";
@@ -47,6 +48,10 @@ pub(super) struct Guest {
 
 impl Scene {
     pub(super) async fn set() -> Self {
+        Self::set_at(Pace::exact()).await
+    }
+
+    pub(super) async fn set_at(pace: Pace) -> Self {
         let database = crate::testing::database().await;
         let store = Store::connect(&database.url, 24).await.unwrap();
         let pool = PgPool::connect_lazy(&database.url).unwrap();
@@ -56,7 +61,8 @@ impl Scene {
         let (drawn, stamped) = (entropy.clone(), clock.clone());
         let stamp = Arc::new(move || (drawn.id(stamped.now()), stamped.now()));
         let sms = Arc::new(store::messages::Outbox::new(store.clone(), stamp));
-        let shop = Shop::new(store.clone(), Arc::new(InProcess::default()), sms, clock.clone(), entropy.clone());
+        let shop =
+            Shop::new(store.clone(), Arc::new(InProcess::default()), sms, clock.clone(), entropy.clone()).at_pace(pace);
 
         let mut tx = store.begin().await.unwrap();
         let settings = Settings {

@@ -1,4 +1,4 @@
-//! What a session was evaluated from, kept with it (law 6), and the purchase that it becomes.
+//! What a session's answer is made from (law 6), and what its purchase tells: receipt, segment, event.
 
 use std::collections::BTreeMap;
 
@@ -6,32 +6,46 @@ use chrono::{DateTime, FixedOffset, Utc};
 use contract::till::{Session, TillCaller};
 use domain::{Amount, CategoryId, CodeKind, CustomerId, SessionState};
 use events::Event;
-use promotions::{Facts, Params};
+use promotions::Facts;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use store::StoreError;
-use store::receipts::{NewReceipt, NewReceiptLine};
+use store::receipts::NewReceiptLine;
 
 use super::corrupt;
 use crate::Shop;
 use crate::clock::Draw;
 use crate::segment::PurchaseFacts;
 
-/// Everything that the answer was made from: with it the evaluation can be done again and must give the same.
+/// Stored with the session, so that its decision can be made again, the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(super) struct Basis {
-    pub customer: Option<CustomerId>,
+    /// What the customer was called.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub display_name: String,
     /// How the customer was known; a static code may be barred from redeeming.
+    #[serde(default)]
     pub code_kind: Option<CodeKind>,
-    /// `store::sessions::hold` reads the card's id from here.
+    /// Why a fallback answered, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degraded: Option<String>,
     pub facts: Facts,
-    pub params: Params,
-    pub at: DateTime<Utc>,
+    /// Of sessions from before there were campaigns, whose facts do not say who bought.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    customer: Option<CustomerId>,
 }
 
 impl Basis {
-    pub(super) fn stored(facts: Value) -> Result<Self, StoreError> {
-        serde_json::from_value(facts).map_err(|why| corrupt("facts", &why))
+    pub(super) fn of(facts: Facts) -> Self {
+        Self { display_name: String::new(), code_kind: None, degraded: None, facts, customer: None }
+    }
+
+    pub(super) fn read(text: &str) -> Result<Self, StoreError> {
+        serde_json::from_str(text).map_err(|why| corrupt("basis", &why))
+    }
+
+    pub(super) fn customer(&self) -> Option<CustomerId> {
+        self.facts.customer.as_ref().map(|customer| customer.id).or(self.customer)
     }
 
     /// What the segment learns from the purchase.
@@ -43,40 +57,25 @@ impl Basis {
         PurchaseFacts { at, paid: session.total, by_category: by_category.into_iter().collect() }
     }
 
-    pub(super) fn receipt(
-        &self,
-        session: &Session,
-        caller: &TillCaller,
-        number: &str,
-        at: DateTime<Utc>,
-    ) -> Result<NewReceipt, StoreError> {
-        let mut lines = Vec::with_capacity(session.lines.len());
-        for (line, sold) in self.facts.lines.iter().zip(&session.lines) {
-            let allocations = match sold.allocations.as_slice() {
-                [] => None,
-                some => Some(serde_json::to_value(some).map_err(|why| corrupt("allocations", &why))?),
-            };
-            lines.push(NewReceiptLine {
-                sku: line.sku.clone(),
-                quantity: line.quantity,
-                unit_price: sold.unit_price,
-                discount: sold.discount,
-                unit_cost: line.cost,
-                allocations,
-            });
-        }
-        Ok(NewReceipt {
-            session: session.session_id,
-            store: caller.store,
-            till: caller.till,
-            number: number.to_owned(),
-            customer: self.customer,
-            at,
-            subtotal: session.subtotal,
-            discount: session.discount,
-            total: session.total,
-            lines,
-        })
+    /// The lines as they are sold, with who pays for each discount.
+    pub(super) fn sold(&self, session: &Session) -> Result<Vec<NewReceiptLine>, StoreError> {
+        let lines = self.facts.lines.iter().zip(&session.lines);
+        lines
+            .map(|(line, sold)| {
+                let allocations = match sold.allocations.as_slice() {
+                    [] => None,
+                    some => Some(serde_json::to_value(some).map_err(|why| corrupt("allocations", &why))?),
+                };
+                Ok(NewReceiptLine {
+                    sku: line.sku.clone(),
+                    quantity: line.quantity,
+                    unit_price: sold.unit_price,
+                    discount: sold.discount,
+                    unit_cost: line.cost,
+                    allocations,
+                })
+            })
+            .collect()
     }
 }
 
@@ -95,7 +94,8 @@ impl Shop {
             SessionState::PartiallyReturned => "returned",
             SessionState::Open | SessionState::Closed => "closed",
         };
-        let key = basis.customer.map_or_else(|| session.session_id.to_string(), |customer| customer.to_string());
+        let customer = basis.customer();
+        let key = customer.map_or_else(|| session.session_id.to_string(), |customer| customer.to_string());
         let lines: Vec<Value> = session
             .lines
             .iter()
@@ -116,7 +116,7 @@ impl Shop {
             occurred_at: now,
             payload: json!({
                 "what": what, "session_id": session.session_id, "store_id": caller.store, "till_id": caller.till,
-                "customer_id": basis.customer, "receipt_number": session.receipt_number,
+                "customer_id": customer, "receipt_number": session.receipt_number,
                 "currency": session.currency, "subtotal": session.subtotal, "discount": session.discount,
                 "total": session.total, "closed_at": session.closed_at, "paid_at": paid_at, "lines": lines,
             }),

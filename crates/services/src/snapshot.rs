@@ -1,0 +1,187 @@
+//! What every quote needs of the shop, in memory: settings, catalogue, stores and the campaigns' rules.
+//!
+//! A snapshot never changes; a new one takes its place when the shop's versions have moved. The hot path reads the
+//! current one without waiting, and asks the database at most every [`Pace::snapshot`](crate::pace::Pace) whether it is.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+
+use chrono::{DateTime, Utc};
+use contract::Refusal;
+use domain::{Product, Sku, StoreId};
+use promotions::{Params, Rules, Tz};
+use store::StoreError;
+use store::shop::Settings;
+
+use crate::Shop;
+
+/// Rule sets that sessions are pinned to; more than this is somebody publishing all day.
+const REVISIONS_KEPT: usize = 32;
+
+/// The shop at one moment.
+#[derive(Debug)]
+pub struct Snapshot {
+    pub settings: Settings,
+    /// The rule set in use; `None` where none was ever published.
+    pub revision: Option<i64>,
+    pub rules: Rules,
+    zone: Tz,
+    /// Of the stores whose days begin elsewhere.
+    zones: HashMap<StoreId, Tz>,
+    products: HashMap<Sku, Shelved>,
+}
+
+/// A product and what it is called in Russian.
+#[derive(Clone, Debug)]
+pub struct Shelved {
+    pub product: Product,
+    /// Empty where there is none.
+    pub name_ru: String,
+}
+
+impl Shelved {
+    /// What the product is called in a language; the other one's name where it has none.
+    #[must_use]
+    pub fn name(&self, locale: domain::Locale) -> &str {
+        match locale {
+            domain::Locale::Ru if !self.name_ru.is_empty() => &self.name_ru,
+            _ => &self.product.name,
+        }
+    }
+}
+
+impl Snapshot {
+    #[must_use]
+    pub fn product(&self, sku: &Sku) -> Option<&Shelved> {
+        self.products.get(sku)
+    }
+
+    /// Where a store's days begin.
+    #[must_use]
+    pub fn zone_of(&self, store: StoreId) -> Tz {
+        self.zones.get(&store).copied().unwrap_or(self.zone)
+    }
+}
+
+/// The snapshot that counts, and when it was known to.
+#[derive(Debug, Default)]
+pub struct Snapshots {
+    current: RwLock<Option<Known>>,
+    compiled: Mutex<HashMap<i64, Rules>>,
+    /// One looks, the others go on with what there is.
+    looking: tokio::sync::Mutex<()>,
+}
+
+#[derive(Clone, Debug)]
+struct Known {
+    snapshot: Arc<Snapshot>,
+    at: DateTime<Utc>,
+}
+
+impl Snapshots {
+    fn compiled(&self) -> MutexGuard<'_, HashMap<i64, Rules>> {
+        self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn known(&self) -> Option<Known> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn put(&self, snapshot: Arc<Snapshot>, at: DateTime<Utc>) {
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Known { snapshot, at });
+    }
+
+    /// This process changed the shop: whoever asks next looks.
+    pub fn expire(&self) {
+        if let Some(known) = self.current.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            known.at = DateTime::<Utc>::MIN_UTC;
+        }
+    }
+}
+
+impl Shop {
+    /// The shop as it is now, or was [`Pace::snapshot`](crate::pace::Pace) ago.
+    ///
+    /// # Errors
+    /// `shop-not-set-up` before the first seed or import; else only when the store is away and nothing is known yet.
+    pub async fn snapshot(&self) -> Result<Arc<Snapshot>, Refusal> {
+        let now = self.clock.now();
+        let known = self.snapshots.known();
+        if let Some(known) = &known
+            && now.signed_duration_since(known.at) < self.pace.snapshot
+        {
+            return Ok(known.snapshot.clone());
+        }
+        let looking = match (&known, self.snapshots.looking.try_lock()) {
+            (_, Ok(looking)) => looking,
+            // Somebody looks already: what was true a moment ago is good enough, unless this process changed it.
+            (Some(known), Err(_)) if known.at > DateTime::<Utc>::MIN_UTC && self.pace.behind => {
+                return Ok(known.snapshot.clone());
+            }
+            (_, Err(_)) => self.snapshots.looking.lock().await,
+        };
+        let looked = self.look(known.as_ref().map(|known| &known.snapshot)).await;
+        drop(looking);
+        match (looked, known) {
+            (Ok(Some(snapshot)), _) => {
+                self.snapshots.put(snapshot.clone(), now);
+                Ok(snapshot)
+            }
+            (Ok(None), _) => Err(crate::till::not_set_up()),
+            (Err(error), Some(known)) if self.pace.behind => {
+                tracing::warn!(%error, "the shop could not be read again; the tills go on with what they know");
+                Ok(known.snapshot)
+            }
+            (Err(error), _) => Err(self.failed(&error)),
+        }
+    }
+
+    async fn look(&self, known: Option<&Arc<Snapshot>>) -> Result<Option<Arc<Snapshot>>, StoreError> {
+        let Some((settings, revision)) = self.store.in_force().await? else { return Ok(None) };
+        if let Some(known) = known
+            && known.settings == settings
+            && known.revision == revision
+        {
+            return Ok(Some(known.clone()));
+        }
+        // The versions before the catalogue: what changes between the two reads is read again the next time.
+        let rules = self.rules_of(revision).await?;
+        let zone = zone(&settings.time_zone)?;
+        let zones = self.store.zones().await?;
+        let zones = zones.into_iter().map(|(store, name)| Ok((store, self::zone(&name)?)));
+        let products = self.store.all_products().await?;
+        let shelved =
+            products.into_iter().map(|(product, name_ru)| (product.sku.clone(), Shelved { product, name_ru }));
+        Ok(Some(Arc::new(Snapshot {
+            settings,
+            revision,
+            rules,
+            zone,
+            zones: zones.collect::<Result<_, StoreError>>()?,
+            products: shelved.collect(),
+        })))
+    }
+
+    /// The rules of a revision, which never changes: compiled once.
+    pub(crate) async fn rules_of(&self, revision: Option<i64>) -> Result<Rules, StoreError> {
+        let Some(revision) = revision else { return Ok(Rules::default()) };
+        if let Some(rules) = self.snapshots.compiled().get(&revision) {
+            return Ok(rules.clone());
+        }
+        let corrupt =
+            |why: String| StoreError::Corrupt { what: "rule set", why: format!("revision {revision}: {why}") };
+        let stored = self.store.rule_set(revision).await?.ok_or_else(|| corrupt("it is not there".to_owned()))?;
+        let params: Params = serde_json::from_str(&stored.params).map_err(|why| corrupt(why.to_string()))?;
+        let rules = params.check().map_err(|problems| corrupt(problems.to_string()))?;
+        let mut compiled = self.snapshots.compiled();
+        if compiled.len() >= REVISIONS_KEPT {
+            compiled.clear();
+        }
+        compiled.insert(revision, rules.clone());
+        Ok(rules)
+    }
+}
+
+fn zone(name: &str) -> Result<Tz, StoreError> {
+    name.parse().map_err(|why| StoreError::Corrupt { what: "time zone", why: format!("{name}: {why}") })
+}

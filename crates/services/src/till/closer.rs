@@ -1,0 +1,380 @@
+//! The closer: purchases that are paid in the same moment are written in one transaction, each whole or not at all.
+//!
+//! A close is answered after the commit that holds it. One that does not fit (a receipt's number that is taken, a card that
+//! was withdrawn) would take the others down with it: then each is written by itself, and it alone is refused.
+
+use std::collections::HashMap;
+
+use chrono::{DateTime, Utc};
+use contract::Once;
+use contract::till::{CloseRequest, Savings, SegmentChange, Session, TillCaller};
+use domain::{CustomerId, SessionId, SessionState};
+use promotions::Source;
+use store::idempotency::{Claim, Claimed};
+use store::limits;
+use store::purchases::{self, Buyer, Ending, Sale};
+use store::receipts::NewReceiptLine;
+use store::segments::Change;
+use store::sessions::{self, Open};
+use store::{StoreError, Tx};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::batch::Batches;
+use super::close::{receipt_taken, stale};
+use super::counter::{Held, Place};
+use super::limited::uses;
+use super::once::{body_of, replay, reused};
+use super::{Stop, session_not_found};
+use crate::Shop;
+use crate::segment::SegmentMove;
+
+/// Transactions at the same time: while one waits for the disk the next is made ready.
+const WORKERS: usize = 2;
+/// Purchases of one transaction.
+const MOST: usize = 64;
+
+#[derive(Debug)]
+pub(crate) struct Closer {
+    paid: Batches<Closing>,
+}
+
+impl Default for Closer {
+    fn default() -> Self {
+        Self { paid: Batches::new(WORKERS, MOST) }
+    }
+}
+
+/// A session that was paid, and who waits to be told.
+struct Closing {
+    caller: TillCaller,
+    held: Held,
+    key: Key,
+    request: CloseRequest,
+    /// As it was answered while it was open.
+    session: Session,
+    tell: oneshot::Sender<Closed>,
+}
+
+type Closed = Result<Once<Session>, Stop>;
+
+/// A claim that outlives its call.
+struct Key {
+    owner: Uuid,
+    key: String,
+    request_hash: [u8; 32],
+}
+
+impl Key {
+    fn claim(&self) -> Claim<'_> {
+        Claim { owner: self.owner, key: &self.key, request_hash: self.request_hash }
+    }
+}
+
+impl std::fmt::Debug for Closing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Closing({})", self.held.id)
+    }
+}
+
+/// What came of one of a batch.
+enum Came {
+    Closed(Box<Session>, String),
+    /// Its key was used before.
+    KeyUsed,
+}
+
+/// Why a batch came to nothing.
+enum Broken {
+    /// One of them does not fit; by itself it is told why.
+    Misfit(SessionId, Misfit),
+    Stopped(Stop),
+}
+
+enum Misfit {
+    /// No longer open, or its receipt's number is taken.
+    NotBegun,
+    CardGone,
+    /// A coupon or a budget is used up.
+    Short,
+}
+
+impl From<StoreError> for Broken {
+    fn from(error: StoreError) -> Self {
+        Self::Stopped(error.into())
+    }
+}
+
+impl Shop {
+    /// Closes a session that is held and may be paid.
+    pub(super) async fn close_held(
+        &self,
+        caller: &TillCaller,
+        held: Held,
+        claim: &Claim<'_>,
+        request: &CloseRequest,
+    ) -> Closed {
+        let session = self.told(&held, caller).await?;
+        let key = Key { owner: claim.owner, key: claim.key.to_owned(), request_hash: claim.request_hash };
+        let (tell, told) = oneshot::channel();
+        let closing = Closing { caller: caller.clone(), held, key, request: request.clone(), session, tell };
+        // A task of its own: a caller who goes away leaves nothing half-done.
+        if self.counter.closer.paid.join(closing) {
+            let shop = self.clone();
+            tokio::spawn(async move {
+                while let Some(batch) = shop.counter.closer.paid.next() {
+                    shop.close_batch(batch).await;
+                }
+            });
+        }
+        match told.await {
+            Ok(closed) => closed,
+            Err(_) => Err(Stop::Again),
+        }
+    }
+
+    async fn close_batch(&self, mut batch: Vec<Closing>) {
+        match self.close_together(&batch).await {
+            Ok(came) => {
+                for (closing, came) in batch.into_iter().zip(came) {
+                    self.tell(closing, came).await;
+                }
+            }
+            Err(Broken::Misfit(id, misfit)) if batch.len() == 1 => {
+                if let Some(closing) = batch.pop() {
+                    debug_assert_eq!(closing.held.id, id);
+                    let why = self.why(&closing, misfit).await;
+                    self.give_back(closing, why);
+                }
+            }
+            Err(Broken::Stopped(stop)) if batch.len() == 1 => {
+                if let Some(closing) = batch.pop() {
+                    self.give_back(closing, stop);
+                }
+            }
+            Err(_) => {
+                for closing in batch {
+                    Box::pin(self.close_batch(vec![closing])).await;
+                }
+            }
+        }
+    }
+
+    /// All of them in one transaction.
+    async fn close_together(&self, batch: &[Closing]) -> Result<Vec<Came>, Broken> {
+        let now = self.clock.now();
+        let mut tx = sessions::begin_patient(&self.store).await?;
+        let claims: Vec<_> = batch
+            .iter()
+            .map(|closing| (closing.key.claim(), closing.held.id, closing.session.version.saturating_add(1)))
+            .collect();
+        let fresh = purchases::claim(&mut tx, &claims, now).await?;
+        let is_fresh = |closing: &Closing| fresh.contains(&(closing.key.owner, closing.key.key.clone()));
+
+        let mut rows: HashMap<SessionId, Open> = HashMap::with_capacity(batch.len());
+        for closing in batch.iter().filter(|closing| is_fresh(closing)) {
+            let open = closing.held.open().ok_or_else(|| Broken::Stopped(session_not_found().into()))?;
+            let row = open.row(closing.held.id)?;
+            // The till that is paid has the receipt, whichever began the basket.
+            let (till, version) = (closing.caller.till, row.version.saturating_add(1));
+            rows.insert(row.id, Open { till, version, ..row });
+        }
+        let closings: Vec<(&Closing, &Open)> =
+            batch.iter().filter_map(|closing| Some((closing, rows.get(&closing.held.id)?))).collect();
+        let begun =
+            purchases::begin(&mut tx, &closings.iter().map(|(c, row)| c.sale(row)).collect::<Vec<_>>(), now).await?;
+        for (closing, _) in &closings {
+            match begun.get(&closing.held.id) {
+                None => return Err(Broken::Misfit(closing.held.id, Misfit::NotBegun)),
+                Some(begun) if !begun.card_good => {
+                    return Err(Broken::Misfit(closing.held.id, Misfit::CardGone));
+                }
+                Some(_) => {}
+            }
+        }
+
+        self.spend(&mut tx, &closings, now).await?;
+        let mut crowd = self.crowd(&mut tx, &closings).await?;
+        let mut came = Vec::with_capacity(batch.len());
+        let (mut changes, mut events) = (Vec::new(), Vec::new());
+        let mut lines: Vec<(i64, Vec<NewReceiptLine>)> = Vec::with_capacity(closings.len());
+        for closing in batch {
+            let (Some(begun), Some(open)) = (begun.get(&closing.held.id), closing.held.open()) else {
+                came.push(Came::KeyUsed);
+                continue;
+            };
+            let mut session = closing.session.clone();
+            session.state = SessionState::Closed;
+            session.version = session.version.saturating_add(1);
+            session.receipt_number = Some(closing.request.receipt_number.clone());
+            session.closed_at = Some(now);
+            session.segment_changed = Some(None);
+            if let Some(buyer) = open.basis.customer().and_then(|id| crowd.buyers.get_mut(&id)) {
+                buyer.savings += session.discount;
+                session.savings = Some(Savings { amount: buyer.savings, currency: session.currency });
+                let purchase = open.basis.purchase(&session, now);
+                if let Some((moved, change, event)) = self
+                    .count_in(&mut tx, &mut buyer.features, &purchase, crowd.model, Some(session.currency), now)
+                    .await?
+                {
+                    session.segment_changed = Some(Some(segment_change(&moved, &closing.caller)));
+                    changes.push(change);
+                    events.push(event);
+                }
+            }
+            events.push(self.purchase_event(&session, &open.basis, &closing.caller, closing.request.paid_at, now));
+            lines.push((begun.receipt, open.basis.sold(&session)?));
+            let body = body_of(&session)?;
+            came.push(Came::Closed(Box::new(session), body));
+        }
+        let ending = ending(&lines, &crowd, &changes, &events, &came);
+        purchases::end(&mut tx, &ending, now).await?;
+        store::commit(tx).await?;
+        Ok(came)
+    }
+
+    /// What their quotes held of limits is spent.
+    async fn spend(&self, tx: &mut Tx, closings: &[(&Closing, &Open)], now: DateTime<Utc>) -> Result<(), Broken> {
+        let limited: Vec<_> = closings
+            .iter()
+            .filter_map(|(closing, _)| Some((closing.held.id, closing.held.open().filter(|open| open.limited)?)))
+            .map(|(id, open)| (id, uses(&open.decision)))
+            .collect();
+        if limited.is_empty() {
+            return Ok(());
+        }
+        let spending: Vec<_> = limited.iter().map(|(id, uses)| (*id, uses.as_slice())).collect();
+        match limits::commit(tx, &spending, now).await?.first() {
+            Some((id, _)) => Err(Broken::Misfit(*id, Misfit::Short)),
+            None => Ok(()),
+        }
+    }
+
+    /// The customers of these sales, locked.
+    async fn crowd(&self, tx: &mut Tx, closings: &[(&Closing, &Open)]) -> Result<Crowd, StoreError> {
+        let mut customers: Vec<CustomerId> =
+            closings.iter().filter_map(|(closing, _)| closing.held.open()?.basis.customer()).collect();
+        customers.sort_unstable_by_key(|id| id.0);
+        customers.dedup();
+        if customers.is_empty() {
+            return Ok(Crowd::default());
+        }
+        let (buyers, model) = purchases::buyers(tx, &customers).await?;
+        Ok(Crowd { buyers, model })
+    }
+
+    /// Tells one of a batch that was committed.
+    async fn tell(&self, mut closing: Closing, came: Came) {
+        let answer = match came {
+            Came::Closed(session, body) => {
+                if let Some(customer) = closing.held.open().and_then(|open| open.basis.customer()) {
+                    self.guests.forget(customer);
+                }
+                self.leave(closing.held);
+                Ok(Once { value: *session, body, replayed: false })
+            }
+            Came::KeyUsed => {
+                if let Place::Open(open) = &mut *closing.held.place {
+                    open.doubtful = true;
+                }
+                match self.store.answered(&closing.key.claim()).await {
+                    Ok(Claimed::Answered(body)) => replay(body),
+                    Ok(Claimed::Reused) => Err(reused()),
+                    // Forgotten between the two looks: then it is free.
+                    Ok(Claimed::First) => Err(Stop::Again),
+                    Err(error) => Err(error.into()),
+                }
+            }
+        };
+        // Who gave up waiting finds the answer under the key.
+        let _ = closing.tell.send(answer);
+    }
+
+    /// Why a session could not be closed, as its till is told.
+    async fn why(&self, closing: &Closing, misfit: Misfit) -> Stop {
+        match misfit {
+            Misfit::CardGone => stale("The card of this quote is no longer valid: put the session again.").into(),
+            Misfit::Short => stale("A coupon or budget of this quote is used up: put the session again.").into(),
+            Misfit::NotBegun => {
+                let (caller, number) = (&closing.caller, &closing.request.receipt_number);
+                match self.store.receipt_of_number(caller.store, caller.till, number).await {
+                    Ok(Some(session)) if session != Some(closing.held.id) => receipt_taken().into(),
+                    // Its row went on without us: it is read again, and says what it is.
+                    Ok(_) => Stop::Again,
+                    Err(error) => error.into(),
+                }
+            }
+        }
+    }
+
+    /// Nothing was written. Where that is not sure, the row is asked before anything else is done with the session.
+    fn give_back(&self, mut closing: Closing, stop: Stop) {
+        if let (Stop::Failed(_) | Stop::Again, Place::Open(open)) = (&stop, &mut *closing.held.place) {
+            open.doubtful = true;
+        }
+        drop(closing.held);
+        let _ = closing.tell.send(Err(stop));
+    }
+}
+
+/// The customers of a batch.
+#[derive(Default)]
+struct Crowd {
+    buyers: HashMap<CustomerId, Buyer>,
+    model: Option<domain::SegmentModelId>,
+}
+
+impl Closing {
+    fn sale<'a>(&'a self, row: &'a Open) -> Sale<'a> {
+        let card = self.held.open().and_then(|open| {
+            let given = open.decision.lines.iter().flat_map(|line| &line.allocations);
+            given.into_iter().find_map(|part| match part.source {
+                Source::Card(card) => Some(card),
+                _ => None,
+            })
+        });
+        Sale {
+            session: row,
+            number: &self.request.receipt_number,
+            card,
+            lines: self.session.lines.len(),
+            subtotal: self.session.subtotal,
+            discount: self.session.discount,
+            total: self.session.total,
+        }
+    }
+}
+
+fn ending<'a>(
+    lines: &'a [(i64, Vec<NewReceiptLine>)],
+    crowd: &'a Crowd,
+    changes: &'a [Change],
+    events: &'a [events::Event],
+    came: &'a [Came],
+) -> Ending<'a> {
+    let mut buyers: Vec<&Buyer> = crowd.buyers.values().collect();
+    buyers.sort_unstable_by_key(|buyer| buyer.features.id);
+    Ending {
+        lines: lines.iter().map(|(receipt, lines)| (*receipt, lines.as_slice())).collect(),
+        buyers,
+        changes,
+        events,
+        answers: came
+            .iter()
+            .filter_map(|came| match came {
+                Came::Closed(session, body) => Some((session.session_id, session.version, body.as_str())),
+                Came::KeyUsed => None,
+            })
+            .collect(),
+    }
+}
+
+fn segment_change(moved: &SegmentMove, caller: &TillCaller) -> SegmentChange {
+    let personal = [&moved.from, &moved.to].map(|name| name.personal_words(caller.locale));
+    let [from, to] = match personal {
+        // What sets these two apart is said of segments only.
+        [a, b] if a == b => [moved.from.words(caller.locale), moved.to.words(caller.locale)],
+        apart => apart,
+    };
+    SegmentChange { from, to, reason: moved.reason.clone() }
+}

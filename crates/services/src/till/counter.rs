@@ -1,0 +1,291 @@
+//! The counter: open sessions, in memory, each with a queue of its own. Calls about one session wait for each other and
+//! never fail for it; calls about different sessions never meet.
+
+use std::collections::HashMap;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use contract::Refusal;
+use domain::{CustomerId, SessionId, SessionState, StoreId, TillId};
+use promotions::{Decision, Rules};
+use store::StoreError;
+use store::sessions::{Open, Stored};
+use tokio::sync::{Mutex as Queue, OwnedMutexGuard, oneshot};
+
+use super::basis::Basis;
+use super::batch::Batches;
+use super::{Stop, busy, corrupt};
+use crate::Shop;
+
+/// How long a call waits for those before it.
+const PATIENCE: Duration = Duration::from_secs(5);
+const SHARDS: usize = 32;
+/// Sessions that are looked for in one statement.
+const LOOKED_FOR: usize = 256;
+
+/// The open sessions of this process.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    shards: Vec<Mutex<HashMap<SessionId, Arc<Queue<Place>>>>>,
+    /// Sessions that are looked for in the database.
+    sought: Batches<Sought>,
+    pub(super) journal: super::journal::Journal,
+    pub(super) closer: super::closer::Closer,
+}
+
+type Found = Result<Option<Stored>, Lost>;
+type Sought = (SessionId, oneshot::Sender<Found>);
+
+/// The statement that looked for many failed: each looks for itself, and learns why.
+#[derive(Debug)]
+struct Lost;
+
+/// What is known of one session.
+#[derive(Debug, Default)]
+pub(super) enum Place {
+    /// Nothing yet.
+    #[default]
+    Unknown,
+    Open(Box<OpenSession>),
+    /// Not of the counter any more: ask for it again.
+    Left,
+}
+
+/// An open session: what it was evaluated from, and what came of it.
+#[derive(Debug)]
+pub(super) struct OpenSession {
+    pub store: StoreId,
+    pub till: TillId,
+    pub version: u32,
+    /// The code that was proven for this session, so that it is not proven at every put.
+    pub code: Option<String>,
+    pub basis: Basis,
+    pub revision: Option<i64>,
+    pub rules: Rules,
+    pub decision: Decision,
+    pub evaluated_at: DateTime<Utc>,
+    /// Prices and rules are pinned until then.
+    pub expires_at: DateTime<Utc>,
+    /// The first customer it was quoted for, who stays its customer.
+    pub customer: Option<CustomerId>,
+    /// It may hold something of a limit.
+    pub limited: bool,
+    /// The journal is to write it.
+    pub unwritten: bool,
+    /// What happened to its row is not known: it is read before the next call.
+    pub doubtful: bool,
+}
+
+/// A session that nobody else may touch meanwhile.
+pub(super) struct Held {
+    pub id: SessionId,
+    pub place: OwnedMutexGuard<Place>,
+}
+
+impl Default for Counter {
+    fn default() -> Self {
+        Self {
+            shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
+            sought: Batches::new(2, LOOKED_FOR),
+            journal: super::journal::Journal::default(),
+            closer: super::closer::Closer::default(),
+        }
+    }
+}
+
+impl Counter {
+    fn shard(&self, id: SessionId) -> &Mutex<HashMap<SessionId, Arc<Queue<Place>>>> {
+        let mut hasher = DefaultHasher::new();
+        id.hash(&mut hasher);
+        &self.shards[(hasher.finish() % SHARDS as u64) as usize]
+    }
+
+    pub(super) fn place(&self, id: SessionId) -> Arc<Queue<Place>> {
+        self.shard(id).lock().unwrap_or_else(PoisonError::into_inner).entry(id).or_default().clone()
+    }
+
+    /// The session if it is known here, without waiting for anybody.
+    pub(super) fn known(&self, id: SessionId) -> Option<Arc<Queue<Place>>> {
+        self.shard(id).lock().unwrap_or_else(PoisonError::into_inner).get(&id).cloned()
+    }
+
+    /// Waits for the calls before this one.
+    async fn hold(&self, id: SessionId) -> Result<Held, Refusal> {
+        loop {
+            let place = tokio::time::timeout(PATIENCE, self.place(id).lock_owned()).await.map_err(|_| busy())?;
+            // Whoever was before took it away from the counter: a newer place has its place.
+            if !matches!(*place, Place::Left) {
+                return Ok(Held { id, place });
+            }
+        }
+    }
+
+    fn remove(&self, id: SessionId) {
+        self.shard(id).lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    }
+
+    /// Forgets what expired before `before` and is written.
+    pub(crate) fn forget_expired(&self, before: DateTime<Utc>) {
+        for shard in &self.shards {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, place| {
+                let Ok(mut place) = place.try_lock() else { return true };
+                let keep = match &*place {
+                    Place::Open(open) => open.unwritten || open.expires_at >= before,
+                    Place::Unknown | Place::Left => false,
+                };
+                if !keep {
+                    *place = Place::Left;
+                }
+                keep
+            });
+        }
+    }
+}
+
+impl Held {
+    pub(super) fn open(&self) -> Option<&OpenSession> {
+        match &*self.place {
+            Place::Open(open) => Some(open),
+            Place::Unknown | Place::Left => None,
+        }
+    }
+
+    pub(super) fn put(&mut self, open: OpenSession) {
+        *self.place = Place::Open(Box::new(open));
+    }
+}
+
+/// What a call about a session finds.
+pub(super) enum Session {
+    /// Nobody has used this id.
+    New(Held),
+    Open(Held),
+    /// Closed, cancelled or returned: its row decides.
+    Ended(Held, Box<Stored>),
+}
+
+impl Shop {
+    /// Holds a session for one call, and says what there is of it. Where this process is not the only one, its row is
+    /// read every time.
+    pub(super) async fn at_counter(&self, id: SessionId) -> Result<Session, Stop> {
+        let mut held = self.counter.hold(id).await?;
+        if self.pace.behind && held.open().is_some_and(|open| !open.doubtful) {
+            return Ok(Session::Open(held));
+        }
+        let found = match self.seek(id).await {
+            Ok(found) => found,
+            Err(error) => {
+                self.leave_if_unknown(held);
+                return Err(error.into());
+            }
+        };
+        if let Place::Open(open) = &mut *held.place {
+            open.doubtful = false;
+        }
+        match found {
+            // Not written yet.
+            None if self.pace.behind && held.open().is_some() => Ok(Session::Open(held)),
+            None => {
+                *held.place = Place::Unknown;
+                Ok(Session::New(held))
+            }
+            Some(stored) if stored.state == SessionState::Open => {
+                // A newer one here is what the journal has not written yet.
+                if held.open().is_none_or(|open| open.version < stored.version) {
+                    let open = self.reopened(stored).await?;
+                    held.put(open);
+                }
+                Ok(Session::Open(held))
+            }
+            Some(stored) => Ok(Session::Ended(held, Box::new(stored))),
+        }
+    }
+
+    /// Takes the session from the counter: from now on its row decides.
+    pub(super) fn leave(&self, mut held: Held) {
+        *held.place = Place::Left;
+        self.counter.remove(held.id);
+    }
+
+    /// A call that came to nothing leaves nothing behind.
+    pub(super) fn leave_if_unknown(&self, held: Held) {
+        if held.open().is_none() {
+            self.leave(held);
+        }
+    }
+
+    /// Looks for a session in the database, together with all who look now.
+    async fn seek(&self, id: SessionId) -> Result<Option<Stored>, StoreError> {
+        let (tell, told) = oneshot::channel();
+        if self.counter.sought.join((id, tell)) {
+            let shop = self.clone();
+            tokio::spawn(async move {
+                while let Some(sought) = shop.counter.sought.next() {
+                    shop.seek_all(sought).await;
+                }
+            });
+        }
+        match told.await {
+            Ok(Ok(found)) => Ok(found),
+            Ok(Err(Lost)) | Err(_) => self.store.session(id).await,
+        }
+    }
+
+    async fn seek_all(&self, sought: Vec<Sought>) {
+        let ids: Vec<SessionId> = sought.iter().map(|(id, _)| *id).collect();
+        let mut found = match self.store.sessions(&ids).await {
+            Ok(found) => Some(found),
+            Err(error) => {
+                tracing::warn!(%error, "sessions could not be looked for together");
+                None
+            }
+        };
+        for (id, tell) in sought {
+            // Who gave up waiting is not told.
+            let _ = tell.send(found.as_mut().map(|found| found.remove(&id)).ok_or(Lost));
+        }
+    }
+
+    /// An open session as its row has it: evaluated again from its basis, which gives what it gave.
+    async fn reopened(&self, stored: Stored) -> Result<OpenSession, Stop> {
+        let basis = Basis::read(&stored.basis)?;
+        let rules = self.rules_of(stored.revision).await?;
+        let decision = promotions::evaluate(&basis.facts, &rules);
+        Ok(OpenSession {
+            store: stored.store,
+            till: stored.till,
+            version: stored.version,
+            code: None,
+            basis,
+            revision: stored.revision,
+            rules,
+            evaluated_at: stored.evaluated_at,
+            expires_at: stored.expires_at,
+            customer: stored.customer,
+            // What its holds are is in the ledger, whatever became of this process.
+            limited: !decision.uses.is_empty(),
+            decision,
+            unwritten: false,
+            doubtful: false,
+        })
+    }
+}
+
+impl OpenSession {
+    /// As the store keeps it.
+    pub(super) fn row(&self, id: SessionId) -> Result<Open, StoreError> {
+        Ok(Open {
+            id,
+            store: self.store,
+            till: self.till,
+            version: self.version,
+            customer: self.customer,
+            revision: self.revision,
+            basis: serde_json::to_string(&self.basis).map_err(|why| corrupt("basis", &why))?,
+            evaluated_at: self.evaluated_at,
+            expires_at: self.expires_at,
+        })
+    }
+}

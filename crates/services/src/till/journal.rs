@@ -1,0 +1,195 @@
+//! The journal: open sessions are written many in one statement.
+//!
+//! A quiet shop writes a session before its answer. A busy one answers first and writes a moment later, and only what the
+//! session is then: a basket that grows by ten scans in that moment is written once. What a killed process loses is that
+//! moment of baskets that nobody paid: the till is told `session-not-found` and puts them again.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use domain::SessionId;
+use store::StoreError;
+use store::sessions::{self, Open};
+use tokio::sync::oneshot;
+
+use super::Stop;
+use super::batch::Batches;
+use super::counter::Place;
+use crate::Shop;
+
+/// Sessions of one statement.
+const MOST: usize = 256;
+/// When this many were written at once the shop is busy.
+const BUSY: usize = 24;
+/// What a busy shop gives its baskets to grow before they are written.
+const MOMENT: Duration = Duration::from_millis(20);
+/// When all that is to be written is in somebody's hands.
+const BLINK: Duration = Duration::from_millis(1);
+/// How long a database that is away is left alone.
+const AWAY: Duration = Duration::from_millis(500);
+
+#[derive(Debug)]
+pub(crate) struct Journal {
+    entries: Batches<Entry>,
+    busy: AtomicBool,
+}
+
+#[derive(Debug)]
+enum Entry {
+    /// Somebody waits for it to be written.
+    Now(Open, oneshot::Sender<Written>),
+    /// Written as it is when its turn comes.
+    Later(SessionId),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    Kept,
+    /// The session went on elsewhere.
+    Overtaken,
+    /// The statement failed: each tries by itself, and learns why.
+    Failed,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { entries: Batches::new(1, MOST), busy: AtomicBool::new(false) }
+    }
+}
+
+impl Journal {
+    /// Whether sessions are answered before they are written.
+    pub(super) fn is_busy(&self) -> bool {
+        self.busy.load(Ordering::Relaxed)
+    }
+
+    #[cfg(test)]
+    pub(super) fn be_busy(&self) {
+        self.busy.store(true, Ordering::Relaxed);
+    }
+}
+
+impl Shop {
+    /// Comes back when every open session is written: before the process ends.
+    pub async fn settle(&self) {
+        while !self.counter.journal.entries.is_idle() {
+            tokio::time::sleep(BLINK).await;
+        }
+    }
+
+    /// Writes the session, together with all that are written now.
+    ///
+    /// # Errors
+    /// [`Stop::Again`] when it went on elsewhere.
+    pub(super) async fn write_now(&self, row: Open) -> Result<(), Stop> {
+        let (tell, told) = oneshot::channel();
+        self.enter(Entry::Now(row.clone(), tell));
+        let kept = match told.await.unwrap_or(Written::Failed) {
+            Written::Kept => true,
+            Written::Overtaken => false,
+            Written::Failed => !sessions::keep(&self.store, &[row]).await?.is_empty(),
+        };
+        if kept { Ok(()) } else { Err(Stop::Again) }
+    }
+
+    /// Has the session written soon. Call it once for each time that it becomes `unwritten`.
+    pub(super) fn write_behind(&self, id: SessionId) {
+        self.enter(Entry::Later(id));
+    }
+
+    fn enter(&self, entry: Entry) {
+        if self.counter.journal.entries.join(entry) {
+            let shop = self.clone();
+            tokio::spawn(async move {
+                while let Some(entries) = shop.counter.journal.entries.next() {
+                    shop.write_all(entries).await;
+                }
+                shop.counter.journal.busy.store(false, Ordering::Relaxed);
+            });
+        }
+    }
+
+    async fn write_all(&self, entries: Vec<Entry>) {
+        let (mut batch, mut waiting) = (Vec::with_capacity(entries.len()), Vec::new());
+        for entry in entries {
+            match entry {
+                Entry::Now(row, tell) => {
+                    waiting.push((row.id, tell));
+                    batch.push(row);
+                }
+                Entry::Later(id) => batch.extend(self.as_it_is_now(id)),
+            }
+        }
+        if batch.is_empty() {
+            tokio::time::sleep(BLINK).await;
+            return;
+        }
+        let busy = batch.len() >= BUSY;
+        self.counter.journal.busy.store(busy, Ordering::Relaxed);
+        match sessions::keep(&self.store, &batch).await {
+            Ok(kept) => {
+                let kept: HashSet<SessionId> = kept.into_iter().collect();
+                for (id, tell) in waiting {
+                    // Who gave up waiting is not told.
+                    let _ = tell.send(if kept.contains(&id) { Written::Kept } else { Written::Overtaken });
+                }
+                for row in batch.iter().filter(|row| !kept.contains(&row.id)) {
+                    self.mind_lost(row);
+                }
+                if busy {
+                    tokio::time::sleep(MOMENT).await;
+                }
+            }
+            Err(error) => {
+                let waited_for: HashSet<SessionId> = waiting.iter().map(|(id, _)| *id).collect();
+                for (_, tell) in waiting {
+                    let _ = tell.send(Written::Failed);
+                }
+                self.try_again(batch.into_iter().filter(|row| !waited_for.contains(&row.id)), &error).await;
+            }
+        }
+    }
+
+    fn as_it_is_now(&self, id: SessionId) -> Option<Open> {
+        let place = self.counter.known(id)?;
+        let Ok(mut place) = place.try_lock() else {
+            // Somebody is at it: what they leave is what is written.
+            let _ = self.counter.journal.entries.join(Entry::Later(id));
+            return None;
+        };
+        let Place::Open(open) = &mut *place else { return None };
+        if !open.unwritten {
+            return None;
+        }
+        open.unwritten = false;
+        open.row(id).inspect_err(|error| tracing::error!(session = %id, %error, "a session cannot be written")).ok()
+    }
+
+    async fn try_again(&self, rows: impl Iterator<Item = Open>, error: &StoreError) {
+        tracing::warn!(%error, "open sessions could not be written; they are tried again");
+        tokio::time::sleep(AWAY).await;
+        for row in rows {
+            if let Some(place) = self.counter.known(row.id)
+                && let Place::Open(open) = &mut *place.lock().await
+                && !open.unwritten
+            {
+                open.unwritten = true;
+                // This very worker takes it up again.
+                let _ = self.counter.journal.entries.join(Entry::Later(row.id));
+            }
+        }
+    }
+
+    /// A row that was not taken: another process has the session, or it was closed between our reading and writing.
+    fn mind_lost(&self, row: &Open) {
+        let Some(place) = self.counter.known(row.id) else { return };
+        let Ok(mut place) = place.try_lock() else { return };
+        if let Place::Open(open) = &*place
+            && open.version == row.version
+        {
+            tracing::warn!(session = %row.id, version = row.version, "a session went on elsewhere");
+            *place = Place::Unknown;
+        }
+    }
+}
