@@ -4,8 +4,11 @@ mod benefits;
 mod card;
 mod conditions;
 mod coupons;
+mod explaining;
 mod laws;
+mod oracle;
 mod stacking;
+mod times;
 mod worlds;
 
 use domain::{Amount, CardId, CardScope, CategoryId, CustomerId, MarginFloor, Rate, SegmentName, Sku, floor_price};
