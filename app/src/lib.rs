@@ -3,6 +3,7 @@
 // Views nest deeply; the type checker needs the room.
 #![recursion_limit = "256"]
 
+mod address;
 #[cfg(feature = "office")]
 pub mod admin;
 #[cfg(feature = "office")]

@@ -4,11 +4,15 @@
 use std::net::IpAddr;
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use contract::customer::CustomerCaller;
 use contract::staff::StaffCaller;
 use contract::{CustomerApi, MarketingApi, Refusal, StaffApi, TillApi};
 use domain::Locale;
+use http::HeaderValue;
+use http::header::SET_COOKIE;
 use leptos::prelude::use_context;
+use leptos_axum::ResponseOptions;
 
 use crate::fault::Fault;
 
@@ -17,6 +21,8 @@ use crate::fault::Fault;
 pub struct Visitor {
     pub ip: IpAddr,
     pub locale: Locale,
+    /// Where the shop's days begin: pages say their dates and times in it.
+    pub zone: Tz,
     /// `light`, `dark` or `auto`, from the cookie.
     pub theme: &'static str,
     pub customer: Option<CustomerCaller>,
@@ -40,6 +46,29 @@ impl Visitor {
     pub fn cookie_name(secure: bool, name: &str) -> String {
         if secure { format!("__Host-{name}") } else { name.to_owned() }
     }
+}
+
+/// With whose links a cookie travels.
+#[derive(Clone, Copy, Debug)]
+pub enum SameSite {
+    /// Also when somebody comes by a link from another site.
+    Lax,
+    /// Only from page to page of ours.
+    Strict,
+}
+
+/// Sets an `HttpOnly` cookie under the name that this connection calls for; `life` is `Max-Age=…` or `Expires=…`.
+///
+/// # Errors
+/// An internal fault for a value that no header can carry.
+pub fn set_cookie(name: &str, value: &str, life: &str, same_site: SameSite) -> Result<(), Fault> {
+    let secure = visitor()?.secure;
+    let name = Visitor::cookie_name(secure, name);
+    let secure = if secure { "; Secure" } else { "" };
+    let text = format!("{name}={value}; Path=/; {life}; HttpOnly; SameSite={same_site:?}{secure}");
+    let value = HeaderValue::from_str(&text).map_err(|_| Refusal::internal("cookie"))?;
+    from_context::<ResponseOptions>("response-options")?.append_header(SET_COOKIE, value);
+    Ok(())
 }
 
 /// The visitor of this request.

@@ -155,7 +155,7 @@ async function withStaff(browser: Browser, faults: Faults, role: StaffRole, use:
   await context.close();
 }
 
-function watch(context: BrowserContext, faults: Faults) {
+export function watch(context: BrowserContext, faults: Faults) {
   context.on('console', (message) => {
     if (message.type() === 'error') faults.seen.push(`${message.text()} [${message.location().url}]`);
   });

@@ -4,9 +4,11 @@ import { pence } from '../support/shop';
 
 test('anybody reads the menu by category', async ({ page }) => {
   await open(page, '/menu');
+  await expect(page.getByRole('heading', { level: 1, name: 'Menu' })).toBeVisible();
   const parts = page.getByRole('navigation', { name: 'Parts of the menu' });
   await parts.getByRole('link', { name: 'Bakery' }).click();
   await expect(page).toHaveURL('/menu/bakery');
+  await expect(page.getByRole('heading', { level: 1, name: 'Bakery' })).toBeVisible();
   await expect(parts.getByRole('link', { name: 'Bakery' })).toHaveAttribute('aria-current', 'page');
   const croissant = page.getByRole('listitem').filter({ has: page.getByRole('heading', { name: 'Butter croissant' }) });
   await expect(croissant).toContainText('£2.90');

@@ -146,7 +146,11 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Import(Import::Receipts(args)) => {
             with_shop(&config, async |wired| commands::import::run(args, &wired.shop).await).await?;
         }
-        Command::Work(args) => with_shop(&config, async |wired| commands::work::run(args, &wired.shop).await).await?,
+        Command::Work(args) => {
+            // Who works until told to stop has done all of it when told so.
+            let told = if args.is_endless() { Ok(()) } else { Err(broken_off()) };
+            with_shop_until(&config, told, async |wired| commands::work::run(args, &wired.shop).await).await?;
+        }
         Command::Customers(Customers::SetPhone(args)) => {
             with_shop(&config, async |wired| commands::customers::run(args, &wired.shop).await).await?;
         }
@@ -161,14 +165,27 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 /// Runs one verb with the shop and then leaves the private servers, whatever came of it. Ctrl-C and SIGTERM break it
 /// off: what it did not commit never happened.
 async fn with_shop(config: &Config, verb: impl AsyncFnOnce(&Wired) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    with_shop_until(config, Err(broken_off()), verb).await
+}
+
+/// The same for a verb that ends with `told` when it is told to stop.
+async fn with_shop_until(
+    config: &Config,
+    told: anyhow::Result<()>,
+    verb: impl AsyncFnOnce(&Wired) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let mut stop = serve::Stop::listen();
     let wired = Wired::start(config).await?;
     let outcome = tokio::select! {
         outcome = verb(&wired) => outcome,
-        () = stop.asked() => Err(anyhow::anyhow!("stopped before the end; what was not finished was not done")),
+        () = stop.asked() => told,
     };
     let stopped = wired.stop().await;
     outcome.and(stopped)
+}
+
+fn broken_off() -> anyhow::Error {
+    anyhow::anyhow!("stopped before the end; what was not finished was not done")
 }
 
 #[cfg(test)]

@@ -35,6 +35,7 @@ pub struct Serve {
     pub drain_seconds: u32,
     pub seed_demo: bool,
     pub work: bool,
+    pub fit_nightly: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]

@@ -62,7 +62,14 @@ async fn open(
     let (close, stopping) = watch::channel(false);
     let mut background = tokio::task::JoinSet::new();
     if config.serve.work {
-        background.spawn(crate::commands::background(wired.shop.clone(), wired.store.clone(), stopping.clone()));
+        let work = crate::commands::background(wired.shop.clone(), config.serve.fit_nightly);
+        let mut stopping = stopping.clone();
+        background.spawn(async move {
+            tokio::select! {
+                () = work => {}
+                _ = stopping.wait_for(|stop| *stop) => {}
+            }
+        });
     }
     if let Some(listener) = metrics {
         let router = health::metrics_router(edge.clone());

@@ -120,7 +120,7 @@ fn Message(message: DemoMessage) -> impl IntoView {
         <li class="panel message">
             <p class="message__head">
                 <strong>{message.to.to_string()}</strong>
-                <time class="soft" datetime=date::machine(message.at)>{date::moment(message.at, locale)}" UTC"</time>
+                <time class="soft" datetime=date::machine(message.at)>{date::moment_of_utc(message.at, locale)}</time>
             </p>
             {code.map(|code| view! { <Code code/> })}
             <p>{message.text}</p>

@@ -43,9 +43,8 @@ pub async fn staff_sign_in(login: String, password: String) -> Result<(), Fault>
     }
     match crate::visitor::staff_api()?.sign_in(login.trim(), &password, visitor.ip).await {
         Ok(signed_in) => {
-            let name = crate::visitor::Visitor::cookie_name(visitor.secure, crate::visitor::STAFF_COOKIE);
-            let expires = signed_in.expires_at.format("%a, %d %b %Y %H:%M:%S GMT");
-            set_cookie(&format!("{name}={}; Expires={expires}", signed_in.token.0), visitor.secure)?;
+            let life = signed_in.expires_at.format("Expires=%a, %d %b %Y %H:%M:%S GMT").to_string();
+            keep_token(&signed_in.token.0, &life)?;
             leptos_axum::redirect(match signed_in.role {
                 Role::Cashier => "/checkout",
                 Role::Marketer => "/marketing/segments",
@@ -72,8 +71,7 @@ pub async fn staff_sign_out() -> Result<(), Fault> {
     if let Some(token) = &visitor.staff_token {
         crate::visitor::staff_api()?.sign_out(token).await?;
     }
-    let name = crate::visitor::Visitor::cookie_name(visitor.secure, crate::visitor::STAFF_COOKIE);
-    set_cookie(&format!("{name}=; Max-Age=0"), visitor.secure)?;
+    keep_token("", "Max-Age=0")?;
     leptos_axum::redirect("/staff");
     Ok(())
 }
@@ -88,7 +86,8 @@ pub async fn checkout_start() -> Result<Answer<Start>, Fault> {
     if let Err(refusal) = at_till(&staff) {
         return Ok(Err(refusal));
     }
-    let products = crate::visitor::till_api()?.products(None, None, PRODUCTS).await?;
+    let locale = crate::visitor::visitor()?.locale;
+    let products = crate::visitor::till_api()?.products(locale, None, None, PRODUCTS).await?;
     Ok(Ok(Start { staff: card(&staff), products }))
 }
 
@@ -100,7 +99,8 @@ pub async fn search_products(text: String) -> Result<Answer<ProductPage>, Fault>
         return Ok(Err(refusal));
     }
     let text: String = text.trim().chars().take(100).collect();
-    Ok(crate::visitor::till_api()?.products(None, Some(&text), PRODUCTS).await)
+    let locale = crate::visitor::visitor()?.locale;
+    Ok(crate::visitor::till_api()?.products(locale, None, Some(&text), PRODUCTS).await)
 }
 
 /// Who shows this code.
@@ -179,15 +179,9 @@ fn session_id(text: &str) -> Answer<domain::SessionId> {
     text.parse().map_err(|_| Refusal::malformed("malformed", "A session id is a UUID."))
 }
 
-/// `HttpOnly` and `SameSite=Strict`: no script reads it, and no other site's link carries it.
+/// `Strict`: no other site's link comes to the till signed in.
 #[cfg(feature = "ssr")]
-fn set_cookie(start: &str, secure: bool) -> Result<(), Fault> {
-    let secure = if secure { "; Secure" } else { "" };
-    let value = http::HeaderValue::from_str(&format!("{start}; Path=/; HttpOnly; SameSite=Strict{secure}"))
-        .map_err(|_| Refusal::internal("staff-cookie"))?;
-    let Some(response) = use_context::<leptos_axum::ResponseOptions>() else {
-        return Err(Refusal::internal("no-response-options").into());
-    };
-    response.append_header(http::header::SET_COOKIE, value);
-    Ok(())
+fn keep_token(token: &str, life: &str) -> Result<(), Fault> {
+    use crate::visitor::{STAFF_COOKIE, SameSite, set_cookie};
+    set_cookie(STAFF_COOKIE, token, life, SameSite::Strict)
 }

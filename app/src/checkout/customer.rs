@@ -159,7 +159,10 @@ fn Known(desk: Desk, customer: AtTheCounter) -> impl IntoView {
             <span class="till__initial" aria-hidden="true">{initial}</span>
             <div>
                 <p class="till__name">{who.customer.display_name}</p>
-                <p class="soft">{who.customer.segment}" \u{b7} "{saved}" "{tr(SAVED)}</p>
+                <p class="soft till__about">
+                    <span>{who.customer.segment}</span>
+                    <span>" \u{b7} "{saved}" "{tr(SAVED)}</span>
+                </p>
             </div>
             <button
                 type="button"

@@ -1,17 +1,15 @@
 //! The frame around a staff screen: logo, where one may go, who works here.
 
 use contract::staff::StaffCard;
-use domain::Locale;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 use leptos_meta::Title;
 use leptos_router::components::A;
-use leptos_router::hooks::use_location;
 
 use super::api::StaffSignOut;
 use super::browser;
-use crate::i18n::{Text, tr, use_locale};
-use crate::ui::{Icon, Logo, icon};
+use crate::i18n::{Text, tr};
+use crate::ui::{Icon, LanguageLink, Logo, icon};
 
 const SKIP: Text = Text::new("Skip to content", "К содержанию");
 const PLACES: Text = Text::new("Staff screens", "Экраны сотрудников");
@@ -75,17 +73,4 @@ pub fn SignOut(
             }}
         </form>
     }
-}
-
-/// The other language, by its own name; the server comes back to this page.
-#[component]
-fn LanguageLink() -> impl IntoView {
-    let (other, tag, short) = match use_locale() {
-        Locale::En => ("Русский", "ru", "RU"),
-        Locale::Ru => ("English", "en", "EN"),
-    };
-    // The staff's own addresses need no escaping.
-    let here = use_location().pathname;
-    let href = format!("/preferences?locale={tag}&next={}", here.read_untracked());
-    view! { <a class="quiet-link" href=href rel="external" lang=tag hreflang=tag aria-label=other>{short}</a> }
 }

@@ -5,12 +5,11 @@ use domain::CustomerCode;
 use leptos::prelude::*;
 use leptos::task::spawn_local;
 
+use super::api;
 use super::desk::Desk;
 use super::state::{Event, Stage};
-use super::{api, words};
 use crate::i18n::{Text, tr};
-use crate::ui::picture::{PICTURES, Tile};
-use crate::ui::{Icon, icon};
+use crate::ui::{Icon, Tile, icon};
 
 const TITLE: Text = Text::new("Products", "Товары");
 const SEARCH: Text = Text::new("Search products", "Поиск товаров");
@@ -35,7 +34,9 @@ struct Shelf {
 
 #[component]
 pub fn Goods(desk: Desk, mut first: ProductPage) -> impl IntoView {
-    first.products.sort_by(|a, b| a.category.cmp(&b.category).then_with(|| a.name.cmp(&b.name)));
+    let place =
+        |product: &ProductView| (product.category_title.clone(), product.category.clone(), product.name.clone());
+    first.products.sort_by_cached_key(place);
     let categories = categories(&first.products);
     let empty = first.products.is_empty();
     let shelf = RwSignal::new(Shelf { complete: first.next.is_none(), first: first.products, found: None });
@@ -118,7 +119,7 @@ pub fn Goods(desk: Desk, mut first: ProductPage) -> impl IntoView {
 }
 
 #[component]
-fn Chips(categories: Vec<String>, category: RwSignal<Option<String>>) -> impl IntoView {
+fn Chips(categories: Vec<Category>, category: RwSignal<Option<String>>) -> impl IntoView {
     let chip = move |id: Option<String>, words: String| {
         let this = id.clone();
         view! {
@@ -132,11 +133,13 @@ fn Chips(categories: Vec<String>, category: RwSignal<Option<String>>) -> impl In
             </button>
         }
     };
-    (categories.len() > 1).then(|| view! {
-        <div class="chips" role="group" aria-label=tr(CATEGORIES)>
-            {chip(None, tr(ALL).to_owned())}
-            {categories.into_iter().map(|id| { let words = words::category(&id); chip(Some(id), words) }).collect_view()}
-        </div>
+    (categories.len() > 1).then(|| {
+        view! {
+            <div class="chips" role="group" aria-label=tr(CATEGORIES)>
+                {chip(None, tr(ALL).to_owned())}
+                {categories.into_iter().map(|Category { id, title }| chip(Some(id), title)).collect_view()}
+            </div>
+        }
     })
 }
 
@@ -144,11 +147,14 @@ fn Chips(categories: Vec<String>, category: RwSignal<Option<String>>) -> impl In
 fn ProductButton(desk: Desk, product: ProductView) -> impl IntoView {
     let price = desk.money(product.price);
     let label = format!("{} {}, {price}", tr(ADD), product.name);
-    let drawn = drawing(&product.sku, &product.category, &product.name);
+    let drawn = drawing(&product);
     let name = product.name.clone();
     let sku = product.sku.clone();
-    let in_basket =
-        desk.see(move |counter| counter.lines.iter().find(|line| line.sku == sku).map_or(0, |line| line.quantity));
+    let in_basket = desk.see(move |counter| match counter.stage {
+        // What was sold is in the basket no more.
+        Stage::Sold(_) => 0,
+        _ => counter.lines.iter().find(|line| line.sku == sku).map_or(0, |line| line.quantity),
+    });
     view! {
         <button type="button" class="goods" aria-label=label on:click=move |_| desk.tell(added(product.clone()))>
             <Tile name=drawn/>
@@ -159,36 +165,30 @@ fn ProductButton(desk: Desk, product: ProductView) -> impl IntoView {
     }
 }
 
-/// What the tile draws: the product, else its category. Of goods that nobody drew the tile finds a word in the name, or the
-/// plain cup.
-fn drawing(sku: &str, category: &str, name: &str) -> String {
-    let drawn = |name: &str| PICTURES.iter().find(|picture| **picture == name).copied();
-    let of_category = match category {
-        "coffee" => Some("latte"),
-        "bakery" => Some("muffin"),
-        "beans" => Some("bag"),
-        "cold" => Some("juice"),
-        "lunch" => Some("sandwich"),
-        "shop" => Some("gift"),
-        "tea" => Some("tea"),
-        _ => None,
-    };
-    let found = drawn(sku).or_else(|| sku.rsplit('-').find_map(drawn)).or(of_category);
-    found.map_or_else(|| name.to_lowercase(), str::to_owned)
+/// What the tile draws. Of goods that nobody drew the tile finds a word in the name, or the plain cup.
+fn drawing(product: &ProductView) -> String {
+    if product.picture.is_empty() { product.name.to_lowercase() } else { product.picture.clone() }
 }
 
 fn added(product: ProductView) -> Event {
     Event::Added { sku: product.sku, name: product.name, price: product.price }
 }
 
-fn categories(products: &[ProductView]) -> Vec<String> {
-    let mut seen: Vec<String> = Vec::new();
+/// A part of the catalogue that the cashier may look at alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Category {
+    id: String,
+    title: String,
+}
+
+/// The categories of products that are in order of their titles.
+fn categories(products: &[ProductView]) -> Vec<Category> {
+    let mut seen: Vec<Category> = Vec::new();
     for product in products {
-        if !product.category.is_empty() && !seen.contains(&product.category) {
-            seen.push(product.category.clone());
+        if seen.last().is_none_or(|last| last.id != product.category) {
+            seen.push(Category { id: product.category.clone(), title: product.category_title.clone() });
         }
     }
-    seen.sort();
     seen
 }
 
@@ -209,41 +209,48 @@ mod tests {
     use domain::Amount;
 
     use super::*;
-    use crate::ui::picture::picture;
+    use crate::ui::picture;
 
-    fn product(sku: &str, name: &str, category: &str) -> ProductView {
-        ProductView { sku: sku.to_owned(), name: name.to_owned(), category: category.to_owned(), price: Amount(100) }
+    fn product(sku: &str, name: &str, category: &str, picture: &str) -> ProductView {
+        ProductView {
+            sku: sku.to_owned(),
+            name: name.to_owned(),
+            category: category.to_lowercase(),
+            category_title: category.to_owned(),
+            picture: picture.to_owned(),
+            price: Amount(100),
+        }
     }
 
     #[test]
     fn a_product_is_drawn_as_well_as_can_be() {
-        let file = |sku, category, name| picture(&drawing(sku, category, name));
-        assert_eq!(file("espresso", "coffee", "Espresso"), "/pictures/espresso.svg");
-        assert_eq!(file("almond-croissant", "bakery", "Almond croissant"), "/pictures/croissant.svg");
-        assert_eq!(file("cortado", "coffee", "Cortado"), "/pictures/latte.svg");
-        assert_eq!(file("85123A", "other", "GREEN GLASS CANDLE"), "/pictures/candle.svg");
-        assert_eq!(file("85123B", "", "Doormat"), "/pictures/cup.svg");
-        for category in ["coffee", "bakery", "beans", "cold", "lunch", "shop", "tea"] {
-            assert!(PICTURES.contains(&drawing("", category, "").as_str()));
+        for (name, drawn, file) in [
+            ("Эспрессо", "espresso", "/pictures/espresso.svg"),
+            ("GREEN GLASS CANDLE", "", "/pictures/candle.svg"),
+            ("Doormat", "", "/pictures/cup.svg"),
+        ] {
+            assert_eq!(picture(&drawing(&product("85123A", name, "Other", drawn))), file);
         }
     }
 
     #[test]
     fn tiles_follow_the_text_and_the_category() {
         let first = vec![
-            product("espresso", "Espresso", "coffee"),
-            product("eclair", "Éclair", "cakes"),
-            product("85123A", "Lamp", ""),
+            product("eclair", "Éclair", "Cakes", ""),
+            product("espresso", "Espresso", "Coffee", ""),
+            product("latte", "Latte", "Coffee", ""),
+            product("85123A", "Lamp", "Other", ""),
         ];
-        assert_eq!(categories(&first), ["cakes", "coffee"]);
+        let titles: Vec<String> = categories(&first).into_iter().map(|category| category.title).collect();
+        assert_eq!(titles, ["Cakes", "Coffee", "Other"]);
         let mut shelf = Shelf { first, found: None, complete: true };
         let skus = |shelf: &Shelf, text, category| {
             shown(shelf, text, category).into_iter().map(|product| product.sku).collect::<Vec<_>>()
         };
         assert_eq!(skus(&shelf, " ÉCL ", None), ["eclair"]);
         assert_eq!(skus(&shelf, "85123a", None), ["85123A"]);
-        assert_eq!(skus(&shelf, "", Some("coffee")), ["espresso"]);
-        shelf.found = Some(vec![product("x", "What the shop found", "cakes")]);
+        assert_eq!(skus(&shelf, "", Some("coffee")), ["espresso", "latte"]);
+        shelf.found = Some(vec![product("x", "What the shop found", "Cakes", "")]);
         assert_eq!(skus(&shelf, "other words", None), ["x"]);
     }
 }

@@ -104,14 +104,6 @@ pub fn items(count: u64, locale: Locale) -> String {
     format!("{count}\u{a0}{}", locale.plural(count, forms))
 }
 
-/// A category's short name as a title: `cold-drinks` reads `Cold drinks`.
-#[must_use]
-pub fn category(id: &str) -> String {
-    let text = id.replace(['-', '_'], " ");
-    let mut chars = text.chars();
-    chars.next().map(|first| first.to_uppercase().chain(chars).collect()).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -148,10 +140,8 @@ mod tests {
     }
 
     #[test]
-    fn counts_and_categories_read_naturally() {
+    fn counts_read_naturally() {
         assert_eq!(items(1, Locale::En), "1\u{a0}item");
         assert_eq!(items(3, Locale::Ru), "3\u{a0}товара");
-        assert_eq!(category("cold-drinks"), "Cold drinks");
-        assert_eq!(category(""), "");
     }
 }

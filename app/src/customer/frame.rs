@@ -1,13 +1,14 @@
 //! The frame around a customer's page: logo and navigation above, tabs below on a phone.
 
 use leptos::prelude::*;
+use leptos_meta::Title;
 use leptos_router::components::{A, Redirect};
 use leptos_router::hooks::{use_location, use_query_map};
 
-use super::sign_in::state::in_query;
-use crate::i18n::{Text, tr, use_locale};
+use crate::address::in_query;
+use crate::i18n::{Text, tr};
 use crate::page::{use_page, when_alive};
-use crate::ui::{Icon, Logo, icon};
+use crate::ui::{Icon, LanguageLink, Logo, icon};
 
 const SKIP: Text = Text::new("Skip to content", "К содержанию");
 const MAIN: Text = Text::new("Main", "Главное меню");
@@ -69,17 +70,19 @@ fn links(places: &'static [(&'static str, Icon, Text)], with_icons: bool) -> Any
         .into_any()
 }
 
-/// The other language, by its own name. The server sets the cookie and comes back to this page.
+/// A page of one column for a signed-in customer: what it is called, a line under it, and the rest.
 #[component]
-pub fn LanguageLink() -> impl IntoView {
-    let (other, tag, short) = match use_locale() {
-        domain::Locale::En => ("Русский", "ru", "RU"),
-        domain::Locale::Ru => ("English", "en", "EN"),
-    };
-    let here = use_location().pathname;
-    let href = format!("/preferences?locale={tag}&next={}", in_query(&here.read_untracked()));
+pub fn Column(title: Text, lead: Text, children: ChildrenFn) -> impl IntoView {
     view! {
-        <a class="quiet-link" href=href rel="external" lang=tag hreflang=tag aria-label=other>{short}</a>
+        <Title text=format!("{} · Kava", tr(title))/>
+        <Frame>
+            <SignedIn>
+                <div class="page page--middle">
+                    <div class="page__head"><h1>{tr(title)}</h1><p>{tr(lead)}</p></div>
+                    {children()}
+                </div>
+            </SignedIn>
+        </Frame>
     }
 }
 

@@ -1,25 +1,16 @@
 //! How a server function answers beside its value: cookies, and the way back for a form that was sent without JavaScript.
 
-use contract::Refusal;
-use http::header::{ACCEPT, COOKIE, SET_COOKIE};
+use http::HeaderMap;
+use http::header::{ACCEPT, COOKIE};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue};
 use leptos::prelude::use_context;
-use leptos_axum::ResponseOptions;
 
 use crate::fault::{Answer, Fault};
-use crate::visitor::{Visitor, visitor};
+use crate::visitor::{SameSite, Visitor, visitor};
 
-/// Sets an `HttpOnly` cookie under the name that this connection calls for; `life` is `Max-Age=…` or `Expires=…`.
+/// Sets a cookie that comes back also when somebody follows a link to us.
 pub fn set_cookie(name: &str, value: &str, life: &str) -> Result<(), Fault> {
-    let secure = visitor()?.secure;
-    let name = Visitor::cookie_name(secure, name);
-    let secure = if secure { "; Secure" } else { "" };
-    let text = format!("{name}={value}; Path=/; {life}; HttpOnly; SameSite=Lax{secure}");
-    let value = HeaderValue::from_str(&text).map_err(|_| Refusal::internal("customer-cookie"))?;
-    let response = use_context::<ResponseOptions>().ok_or_else(|| Refusal::internal("no-response-options"))?;
-    response.append_header(SET_COOKIE, value);
-    Ok(())
+    crate::visitor::set_cookie(name, value, life, SameSite::Lax)
 }
 
 /// The cookie that [`set_cookie`] set.

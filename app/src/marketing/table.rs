@@ -86,7 +86,12 @@ fn Row(number: usize, row: contract::marketing::SegmentRow, dashboard: SegmentDa
         .collect();
     view! {
         <tr>
-            <th scope="row"><span class="segments__number">{number + 1}</span>{row.name.words(locale)}</th>
+            <th scope="row">
+                <span class="segments__name">
+                    <span class="segments__number">{number + 1}</span>
+                    <span>{row.name.words(locale)}</span>
+                </span>
+            </th>
             <td class="num">{count(row.size, locale)}<small>{size_share}" "{tr(OF_CUSTOMERS)}</small></td>
             <td class="num">{decimal(row.recency_days, 0, locale)}"\u{a0}"{tr(DAYS)}</td>
             <td class="num">{decimal(row.frequency, 1, locale)}</td>

@@ -134,11 +134,11 @@ fn model_words(model: &ModelSummary, locale: Locale) -> String {
     match locale {
         Locale::En => {
             let people = locale.plural(model.samples, ["customer", "customers", "customers"]);
-            format!("Model {}, fitted {fitted} UTC from {samples} {people}, {separation}", model.version)
+            format!("Model {}, fitted {fitted} from {samples} {people}, {separation}", model.version)
         }
         Locale::Ru => {
             let people = locale.plural(model.samples, ["гостю", "гостям", "гостям"]);
-            format!("Модель {} от {fitted} UTC, по {samples} {people}, {separation}", model.version)
+            format!("Модель {} от {fitted}, по {samples} {people}, {separation}", model.version)
         }
     }
 }

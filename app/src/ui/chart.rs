@@ -120,7 +120,7 @@ pub fn BarChart(#[prop(into)] title: String, #[prop(into)] description: String, 
     let rows = rows.collect_view();
     view! {
         <figure class="chart">
-            <figcaption class="chart__head"><h3>{title}</h3><p class="soft">{description}</p></figcaption>
+            <figcaption class="chart__head"><h2>{title}</h2><p class="soft">{description}</p></figcaption>
             <ul class="bars">{rows}</ul>
         </figure>
     }
@@ -189,7 +189,7 @@ pub fn BubbleChart(
     let name = format!("{title}. {description}");
     view! {
         <figure class="chart">
-            <figcaption class="chart__head"><h3>{title}</h3><p class="soft">{description}</p></figcaption>
+            <figcaption class="chart__head"><h2>{title}</h2><p class="soft">{description}</p></figcaption>
             <p class="plot__axis">{y_title}</p>
             <svg class="plot" width="100%" height="340" role="img" aria-label=name>
                 {columns}
@@ -248,7 +248,7 @@ pub fn StackChart(
     let legend = legend.collect_view();
     view! {
         <figure class="chart">
-            <figcaption class="chart__head"><h3>{title}</h3><p class="soft">{description}</p></figcaption>
+            <figcaption class="chart__head"><h2>{title}</h2><p class="soft">{description}</p></figcaption>
             <ul class="bars">{rows}</ul>
             <ul class="legend">{legend}</ul>
         </figure>

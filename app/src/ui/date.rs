@@ -1,6 +1,7 @@
-//! Dates in words, the same on both sides of the wire. They are calendar days of UTC.
+//! Dates in words, as the shop's clocks show them. The server asks the visitor's page for the shop's time zone; a browser
+//! that says a date itself is a till's, and goes by its own clock.
 
-use chrono::{DateTime, Datelike, Timelike, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, Timelike, Utc};
 use domain::Locale;
 
 const MONTHS_EN: [&str; 12] = [
@@ -42,22 +43,53 @@ pub fn month(month: u32, locale: Locale) -> &'static str {
     month.checked_sub(1).and_then(|index| names.get(index as usize).copied()).unwrap_or_default()
 }
 
+/// The moment on the shop's clocks.
+#[cfg(not(feature = "hydrate"))]
+fn on_the_clock(at: DateTime<Utc>) -> NaiveDateTime {
+    #[cfg(feature = "ssr")]
+    if let Some(visitor) = leptos::prelude::use_context::<crate::visitor::Visitor>() {
+        return at.with_timezone(&visitor.zone).naive_local();
+    }
+    at.naive_utc()
+}
+
+#[cfg(feature = "hydrate")]
+fn on_the_clock(at: DateTime<Utc>) -> NaiveDateTime {
+    let behind_utc = js_sys::Date::new(&(at.timestamp_millis() as f64).into()).get_timezone_offset();
+    at.naive_utc() - chrono::TimeDelta::minutes(behind_utc as i64)
+}
+
 /// `21 November`
 #[must_use]
 pub fn day(at: DateTime<Utc>, locale: Locale) -> String {
-    format!("{}\u{a0}{}", at.day(), month(at.month(), locale))
+    day_of(on_the_clock(at), locale)
 }
 
 /// `21 November 2026`
 #[must_use]
 pub fn day_and_year(at: DateTime<Utc>, locale: Locale) -> String {
-    format!("{} {}", day(at, locale), at.year())
+    let at = on_the_clock(at);
+    format!("{} {}", day_of(at, locale), at.year())
 }
 
 /// `21 November, 07:05`
 #[must_use]
 pub fn moment(at: DateTime<Utc>, locale: Locale) -> String {
-    format!("{}, {:02}:{:02}", day(at, locale), at.hour(), at.minute())
+    moment_of(on_the_clock(at), locale)
+}
+
+/// `21 November, 07:05 UTC`: the same on both sides of the wire.
+#[must_use]
+pub fn moment_of_utc(at: DateTime<Utc>, locale: Locale) -> String {
+    format!("{} UTC", moment_of(at.naive_utc(), locale))
+}
+
+fn day_of(at: NaiveDateTime, locale: Locale) -> String {
+    format!("{}\u{a0}{}", at.day(), month(at.month(), locale))
+}
+
+fn moment_of(at: NaiveDateTime, locale: Locale) -> String {
+    format!("{}, {:02}:{:02}", day_of(at, locale), at.hour(), at.minute())
 }
 
 /// For the `datetime` attribute of `<time>`: `2026-11-21T07:05:00Z`.
@@ -83,9 +115,39 @@ mod tests {
         let at = DateTime::from_timestamp(1_795_244_700, 0).unwrap();
         assert_eq!(day(at, Locale::En), "21\u{a0}November");
         assert_eq!(moment(at, Locale::Ru), "21\u{a0}ноября, 07:05");
+        assert_eq!(moment_of_utc(at, Locale::En), "21\u{a0}November, 07:05 UTC");
         assert_eq!(day_and_year(at, Locale::En), "21\u{a0}November 2026");
         assert_eq!(machine(at), "2026-11-21T07:05:00Z");
         assert_eq!(month(13, Locale::En), "");
         assert_eq!(month(0, Locale::Ru), "");
+    }
+
+    #[cfg(feature = "ssr")]
+    #[test]
+    fn a_day_is_the_shops_own() {
+        use chrono_tz::Tz;
+        use leptos::prelude::{Owner, provide_context};
+
+        use crate::visitor::Visitor;
+
+        let midnight = DateTime::from_timestamp(1_795_305_600, 0).unwrap();
+        let said_in = |zone| {
+            Owner::new().with(|| {
+                provide_context(Visitor {
+                    ip: std::net::Ipv4Addr::LOCALHOST.into(),
+                    locale: Locale::En,
+                    zone,
+                    theme: "auto",
+                    customer: None,
+                    staff: None,
+                    customer_token: None,
+                    staff_token: None,
+                    secure: false,
+                });
+                day_and_year(midnight, Locale::En)
+            })
+        };
+        assert_eq!(said_in(Tz::America__New_York), "21\u{a0}November 2026");
+        assert_eq!(said_in(Tz::Europe__Minsk), "22\u{a0}November 2026");
     }
 }

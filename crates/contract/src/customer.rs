@@ -96,6 +96,12 @@ pub trait CustomerApi: Send + Sync {
         locale: Locale,
     ) -> Result<Menu, Refusal>;
 
+    /// Where the shop's days begin: an IANA name such as `Europe/London`; `UTC` before there is a shop.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    async fn time_zone(&self) -> Result<String, Refusal>;
+
     /// The messages that the demo "sent", newest first.
     ///
     /// # Errors

@@ -81,11 +81,18 @@ pub trait TillApi: Send + Sync {
     async fn cancel(&self, caller: &TillCaller, id: SessionId, once: &IdempotencyKey)
     -> Result<Once<Session>, Refusal>;
 
-    /// The catalogue in order of sku, `limit` products after `after`; for the checkout screen and the public list.
+    /// The catalogue in order of sku, `limit` products after `after`, named in `locale`; for the checkout screen and the
+    /// public list. `search` finds names in every language.
     ///
     /// # Errors
     /// Only when the store is away.
-    async fn products(&self, after: Option<&str>, search: Option<&str>, limit: u16) -> Result<ProductPage, Refusal>;
+    async fn products(
+        &self,
+        locale: Locale,
+        after: Option<&str>,
+        search: Option<&str>,
+        limit: u16,
+    ) -> Result<ProductPage, Refusal>;
 }
 
 /// Whether a quote is kept.
@@ -352,6 +359,10 @@ pub struct ProductPage {
 pub struct ProductView {
     pub sku: String,
     pub name: String,
+    /// The category's id, and what people call it.
     pub category: String,
+    pub category_title: String,
+    /// Name of the drawing: the product's own, else its category's; empty where there is neither.
+    pub picture: String,
     pub price: Amount,
 }

@@ -22,6 +22,6 @@ pub use locale::Locale;
 pub use margin::{MarginFloor, floor_price};
 pub use money::{Amount, Currency, MoneyError, Rate, split};
 pub use phone::{Phone, PhoneError};
-pub use segment::{SegmentName, SegmentRef};
+pub use segment::{SegmentName, SegmentReason, SegmentRef};
 pub use session::SessionState;
 pub use staff::Role;

@@ -1,8 +1,12 @@
 //! A segment's name in words: what its members' behaviour looks like, never a number.
 
+mod reason;
+
 use serde::{Deserialize, Serialize};
 
 use crate::{Locale, SegmentModelId};
+
+pub use reason::{SegmentReason, Visits};
 
 /// How lately members were seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

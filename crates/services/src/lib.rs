@@ -15,13 +15,15 @@ pub mod segment;
 pub mod snapshot;
 pub mod staff;
 pub mod till;
+mod zone;
 
 #[cfg(test)]
 mod testing;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use cache::Cache;
+use chrono_tz::Tz;
 use notify::Sms;
 use store::Store;
 
@@ -44,6 +46,7 @@ pub struct Shop {
     pub(crate) snapshots: Arc<snapshot::Snapshots>,
     pub(crate) guests: Arc<guests::Guests>,
     pub(crate) counter: Arc<till::Counter>,
+    pub(crate) zone: Arc<OnceLock<Tz>>,
 }
 
 impl Shop {
@@ -63,6 +66,7 @@ impl Shop {
             entropy,
             keys: Arc::default(),
             models: Arc::default(),
+            zone: Arc::default(),
             pace: Pace::exact(),
             snapshots: Arc::default(),
             guests: Arc::default(),

@@ -10,7 +10,7 @@ use chrono::TimeDelta;
 use events::{Bus, BusError};
 use store::{StoreError, outbox};
 
-use crate::Shop;
+use crate::{Shop, customer};
 
 /// Events of one batch.
 const BATCH: u16 = 500;
@@ -26,6 +26,8 @@ const KEYS_KEPT: TimeDelta = TimeDelta::days(2);
 const SESSIONS_KEPT: TimeDelta = TimeDelta::days(7);
 /// Far longer than a rotating code can be shown.
 const CODES_KEPT: TimeDelta = TimeDelta::days(7);
+/// The bus has them, and knows for ever what it has; a week is for whoever looks into what happened.
+const ANNOUNCED_KEPT: TimeDelta = TimeDelta::days(7);
 
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
@@ -41,6 +43,10 @@ pub struct Swept {
     pub keys: u64,
     pub sessions: u64,
     pub codes: u64,
+    /// Log-ins, of customers and staff, that let nobody in any more.
+    pub logins: u64,
+    /// Events that were announced.
+    pub events: u64,
 }
 
 /// Moves one batch to the bus; gives how many events it had, and 0 also while another relay is at work.
@@ -73,17 +79,21 @@ pub async fn relay_all(shop: &Shop, bus: &dyn Bus) -> Result<usize, RelayError> 
     }
 }
 
-/// Forgets old idempotency keys, expired baskets and used codes.
+/// Forgets old idempotency keys, expired baskets, used codes, dead log-ins and announced events.
 ///
 /// # Errors
 /// Only when the store is away.
 pub async fn sweep(shop: &Shop) -> Result<Swept, StoreError> {
     let now = shop.clock.now();
     shop.counter.forget_expired(now - SESSIONS_KEPT);
+    let customers = shop.store.forget_customer_logins(now, now - customer::IDLE).await?;
+    let staff = shop.store.forget_staff_logins(now).await?;
     Ok(Swept {
         keys: shop.store.forget_keys(now - KEYS_KEPT).await?,
         sessions: shop.store.forget_sessions(now - SESSIONS_KEPT).await?,
         codes: shop.store.forget_code_uses(now - CODES_KEPT).await?,
+        logins: customers + staff,
+        events: shop.store.forget_published(now - ANNOUNCED_KEPT).await?,
     })
 }
 

@@ -4,29 +4,31 @@
 //! is measured to the newest imported receipt, because that is where their history ends, and not when they were last
 //! seen: so an old history and live purchases can share one shop.
 
+mod fit;
+pub mod night;
+
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
-use contract::Refusal;
-use domain::{Amount, CategoryId, Currency, CustomerId, Locale, SegmentModelId, SegmentName};
+use domain::segment::Visits;
+use domain::{Amount, CategoryId, Currency, CustomerId, Locale, SegmentModelId, SegmentName, SegmentReason};
 use events::Event;
-use segmentation::{Facts, FitError, Model, Params};
+use segmentation::{Facts, Model};
+use serde::Serialize;
 use serde_json::json;
-use store::segments::{Change, Features, StoredModel, Whose};
+use store::segments::{Change, Features, StoredModel};
 use store::{StoreError, Tx};
 
 use crate::Shop;
 use crate::clock::Draw;
 
-/// The same customers give the same segments, tonight and tomorrow.
-const SEED: u64 = 0x6b61_7661;
-/// Customers that are read or placed at a time.
-const PAGE: i64 = 5_000;
+pub use fit::{FitReport, fit};
+
 /// Models are small and few; more than this is somebody fitting all day.
 const MODELS_KEPT: usize = 16;
 /// A gap worth telling in a reason.
-const LONG_AWAY_DAYS: f64 = 30.0;
+const LONG_AWAY_DAYS: i64 = 30;
 
 /// What a purchase says about its customer.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,25 +45,7 @@ pub struct PurchaseFacts {
 pub struct SegmentMove {
     pub from: SegmentName,
     pub to: SegmentName,
-    /// In words: `visits 2 -> 3, basket average £12.40 -> £10.10`.
-    pub reason: String,
-}
-
-/// What a fit did.
-#[derive(Clone, Debug, PartialEq)]
-pub struct FitReport {
-    pub version: u32,
-    pub samples: u64,
-    pub silhouette: f64,
-    /// The silhouette of every number of segments that was tried.
-    pub tried: Vec<(u16, f64)>,
-    /// Customers whose features were not what their receipts say, and are now.
-    pub repaired: u64,
-    /// Customers who are called something else than before.
-    pub moved: u64,
-    /// In order of revenue.
-    pub segments: Vec<segmentation::Segment>,
-    pub currency: Option<Currency>,
+    pub reason: SegmentReason,
 }
 
 /// Models that were read.
@@ -244,14 +228,11 @@ impl Shop {
         moved: &SegmentMove,
         now: DateTime<Utc>,
     ) -> Result<(Change, Event), StoreError> {
-        let json = |name: &SegmentName| {
-            serde_json::to_value(name).map_err(|e| StoreError::Corrupt { what: "segment name", why: e.to_string() })
-        };
         let change = Change {
             customer: features.id,
-            from: json(&moved.from)?,
-            to: json(&moved.to)?,
-            reason: moved.reason.clone(),
+            from: json("segment name", &moved.from)?,
+            to: json("segment name", &moved.to)?,
+            reason: json("segment reason", &moved.reason)?,
         };
         let event = Event {
             event_id: self.entropy.id(now),
@@ -265,154 +246,11 @@ impl Shop {
                 "to": { "name": change.to, "words": moved.to.words(Locale::En) },
                 "model_id": features.segment_model,
                 "segment": features.segment_index,
-                "reason": moved.reason,
+                "reason": moved.reason.words(Locale::En),
+                "why": change.reason,
             }),
         };
         Ok((change, event))
-    }
-}
-
-/// Fits the segments from all receipts, stores the model and places every customer, in one transaction. Meanwhile the
-/// shop goes on selling: a customer who buys is placed again.
-///
-/// # Errors
-/// `too-few-customers` to learn from, `import-running` while an import or another fit is at work, else when the store
-/// is away. Then the model in use stays in use.
-pub async fn fit(shop: &Shop) -> Result<FitReport, Refusal> {
-    let failed = |error: StoreError| shop.failed(&error);
-    let now = shop.clock.now();
-
-    // Repairing is right by itself, and its locks must not be held while the model is fitted.
-    let mut tx = shop.store.begin().await.map_err(failed)?;
-    alone(&mut tx).await.map_err(failed)?.then_some(()).ok_or_else(busy)?;
-    let repaired = store::segments::refresh(&mut tx, Whose::Everybody).await.map_err(failed)?;
-    store::commit(tx).await.map_err(failed)?;
-
-    let mut tx = shop.store.begin().await.map_err(failed)?;
-    let (model, version, moved, currency) = match fit_within(shop, &mut tx, now).await {
-        Ok(fitted) => {
-            store::commit(tx).await.map_err(failed)?;
-            fitted
-        }
-        Err(refusal) => {
-            // At once, so that whoever tries next does not find this fit still at work.
-            let _ = tx.rollback().await;
-            return Err(refusal);
-        }
-    };
-
-    let report = model.report();
-    Ok(FitReport {
-        version: u32::try_from(version).unwrap_or(0),
-        samples: report.samples,
-        silhouette: report.silhouette,
-        tried: report.tried.clone(),
-        repaired,
-        moved,
-        segments: model.segments().to_vec(),
-        currency,
-    })
-}
-
-type Fitted = (Arc<Model>, i32, u64, Option<Currency>);
-
-async fn fit_within(shop: &Shop, tx: &mut Tx, now: DateTime<Utc>) -> Result<Fitted, Refusal> {
-    let failed = |error: StoreError| shop.failed(&error);
-    alone(tx).await.map_err(failed)?.then_some(()).ok_or_else(busy)?;
-    let samples = samples(tx, now).await.map_err(failed)?;
-    let titles = store::segments::category_titles(tx).await.map_err(failed)?;
-    let currency = store::segments::currency(tx).await.map_err(failed)?;
-    let model = learn(samples, titles).await?;
-    let id = SegmentModelId(shop.entropy.id(now));
-    let (version, moved) = put_in_use(shop, tx, id, &model, currency, now).await.map_err(failed)?;
-    Ok((model, version, moved, currency))
-}
-
-async fn alone(tx: &mut Tx) -> Result<bool, StoreError> {
-    store::import::try_lock(tx).await
-}
-
-fn busy() -> Refusal {
-    Refusal::conflict(
-        "import-running",
-        "An import or another fit of the segments is running. Try again when it is done.",
-    )
-}
-
-async fn samples(tx: &mut Tx, now: DateTime<Utc>) -> Result<Vec<Facts>, StoreError> {
-    let imports_end = store::segments::imports_end(tx).await?.unwrap_or(now);
-    let mut samples = Vec::new();
-    let mut after = None;
-    loop {
-        let page = store::segments::page(tx, after, PAGE).await?;
-        let Some(last) = page.last() else { return Ok(samples) };
-        after = Some(last.id);
-        let bought = page.iter().filter(|features| features.visits > 0);
-        samples.extend(bought.map(|features| facts(features, if features.at_till { now } else { imports_end })));
-    }
-}
-
-async fn learn(samples: Vec<Facts>, titles: std::collections::BTreeMap<String, String>) -> Result<Arc<Model>, Refusal> {
-    let fitted = tokio::task::spawn_blocking(move || {
-        let rules = Params { titles, ..Params::default() }.check()?;
-        segmentation::fit(&samples, &rules, SEED)
-    });
-    match fitted.await {
-        Ok(Ok(model)) => Ok(Arc::new(model)),
-        Ok(Err(error @ FitError::TooFew { .. })) => Err(Refusal::unacceptable("too-few-customers", error.to_string())),
-        Ok(Err(error)) => Err(Refusal::unacceptable("fit-failed", error.to_string())),
-        Err(_) => Err(Refusal::conflict("fit-stopped", "The fit was stopped before its end.")),
-    }
-}
-
-/// Stores the model, and places everybody with a purchase who is not placed by it; until a whole round finds nobody,
-/// because people buy for the first time meanwhile.
-async fn put_in_use(
-    shop: &Shop,
-    tx: &mut Tx,
-    id: SegmentModelId,
-    model: &Arc<Model>,
-    currency: Option<Currency>,
-    now: DateTime<Utc>,
-) -> Result<(i32, u64), StoreError> {
-    let json = |value: Result<serde_json::Value, serde_json::Error>| {
-        value.map_err(|e| StoreError::Corrupt { what: "segment model", why: e.to_string() })
-    };
-    let (stored, report) = (json(serde_json::to_value(&**model))?, json(serde_json::to_value(model.report()))?);
-    let version = store::segments::put_in_use(tx, id, &stored, &report, now).await?;
-    let imports_end = store::segments::imports_end(tx).await?.unwrap_or(now);
-    let mut moved = 0;
-    loop {
-        let mut after = None;
-        loop {
-            let mut page = store::segments::lock_unplaced(tx, id, after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.id);
-            let (mut placed, mut changes, mut announced) = (Vec::new(), Vec::new(), Vec::new());
-            for features in &mut page {
-                let from = shop.name_within(tx, features).await?;
-                let end = if features.at_till { now } else { imports_end };
-                features.segment_index = index_of(model, &facts(features, end));
-                features.segment_model = Some(id.0);
-                placed.push((features.id, features.segment_index));
-                let to = model.name(u16::try_from(features.segment_index).unwrap_or(0));
-                if from != to {
-                    let average = average(features, currency);
-                    let reason = format!("fit {version}: visits {}, basket average {average}", features.visits);
-                    let (change, event) = shop.announcement(features, &SegmentMove { from, to, reason }, now)?;
-                    changes.push(change);
-                    announced.push(event);
-                }
-            }
-            moved += changes.len() as u64;
-            store::segments::place(tx, id, &placed).await?;
-            store::segments::keep_changes(tx, &changes, now).await?;
-            store::outbox::append(tx, &announced).await?;
-        }
-        if after.is_none() {
-            shop.models.keep(id, model);
-            return Ok((version, moved));
-        }
     }
 }
 
@@ -441,24 +279,25 @@ fn compose(features: &mut Features, by_category: &[(CategoryId, Amount)], sign: 
     features.composition.retain(|_, spend| *spend != 0);
 }
 
-fn average(features: &Features, currency: Option<Currency>) -> String {
-    let average = Amount(features.spent.checked_div(i64::from(features.visits)).unwrap_or(0));
-    currency.map_or_else(|| average.0.to_string(), |currency| average.display(currency, Locale::En))
+fn reason(before: &Features, after: &Features, currency: Option<Currency>) -> SegmentReason {
+    let away = before.last_purchase_at.zip(after.last_purchase_at).map(|(last, now)| (now - last).num_days());
+    SegmentReason::Purchase {
+        before: visits(before),
+        after: visits(after),
+        away_days: away.filter(|days| *days >= LONG_AWAY_DAYS).and_then(|days| u32::try_from(days).ok()),
+        currency,
+    }
 }
 
-fn reason(before: &Features, after: &Features, currency: Option<Currency>) -> String {
-    let mut text = format!("visits {} -> {}, basket average ", before.visits, after.visits);
-    if before.visits > 0 {
-        text.push_str(&format!("{} -> ", average(before, currency)));
+fn visits(features: &Features) -> Visits {
+    Visits {
+        count: u32::try_from(features.visits).unwrap_or(0),
+        basket: Amount(features.spent.checked_div(i64::from(features.visits)).unwrap_or(0)),
     }
-    text.push_str(&average(after, currency));
-    if let (Some(last), Some(now)) = (before.last_purchase_at, after.last_purchase_at) {
-        let away = (now - last).as_seconds_f64() / 86_400.0;
-        if away >= LONG_AWAY_DAYS {
-            text.push_str(&format!(", back after {away:.0} days"));
-        }
-    }
-    text
+}
+
+fn json(what: &'static str, value: &impl Serialize) -> Result<serde_json::Value, StoreError> {
+    serde_json::to_value(value).map_err(|e| StoreError::Corrupt { what, why: e.to_string() })
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! What the shop sells: products and categories as the till, the engines and the seed need them.
 
-use domain::{Amount, CategoryId, Product, Sku};
+use domain::{Amount, CategoryId, Locale, Product, Sku};
 use sqlx::Executor;
 use sqlx::postgres::Postgres;
 
@@ -28,6 +28,23 @@ pub struct NewProduct {
     pub position: i32,
     /// An older version than the stored one changes nothing.
     pub version: i64,
+}
+
+/// A product as a list shows it, in one language.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    pub product: Product,
+    pub category_title: String,
+    /// Name of the product's drawing, else of its category's; empty where there is neither.
+    pub picture: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct ListedRow {
+    #[sqlx(flatten)]
+    row: Row,
+    category_title: String,
+    picture: String,
 }
 
 #[derive(sqlx::FromRow)]
@@ -109,19 +126,33 @@ impl Store {
     ///
     /// # Errors
     /// Only when the store is away.
-    pub async fn product_page(&self, after: &str, search: &str, limit: u16) -> Result<Vec<Product>, StoreError> {
-        let rows = sqlx::query_as::<_, Row>(
-            "select sku, name, category, price, cost, offerable from products \
-             where sku > $1 and ($2 = '' or position(lower($2) in lower(name)) > 0 \
-                 or position(lower($2) in lower(name_ru)) > 0 or position(lower($2) in lower(sku)) > 0) \
-             order by sku limit $3",
+    pub async fn product_page(
+        &self,
+        locale: Locale,
+        after: &str,
+        search: &str,
+        limit: u16,
+    ) -> Result<Vec<Listed>, StoreError> {
+        let rows: Vec<ListedRow> = sqlx::query_as(
+            "select p.sku, case when $4 = 'ru' and p.name_ru <> '' then p.name_ru else p.name end as name, \
+                 p.category, p.price, p.cost, p.offerable, \
+                 case when $4 = 'ru' then c.title_ru else c.title_en end as category_title, \
+                 case when p.picture <> '' then p.picture else c.picture end as picture \
+             from products p join categories c on c.id = p.category \
+             where p.sku > $1 and ($2 = '' or position(lower($2) in lower(p.name)) > 0 \
+                 or position(lower($2) in lower(p.name_ru)) > 0 or position(lower($2) in lower(p.sku)) > 0) \
+             order by p.sku limit $3",
         )
         .bind(after)
         .bind(search)
         .bind(i64::from(limit))
+        .bind(locale.tag())
         .fetch_all(self.pool())
         .await?;
-        rows.into_iter().map(Row::product).collect()
+        let listed = |row: ListedRow| {
+            Ok(Listed { product: row.row.product()?, category_title: row.category_title, picture: row.picture })
+        };
+        rows.into_iter().map(listed).collect()
     }
 }
 
@@ -205,7 +236,7 @@ mod tests {
             id: CategoryId("coffee".into()),
             title_en: "Coffee".into(),
             title_ru: "Кофе".into(),
-            picture: String::new(),
+            picture: "tea".into(),
             position: 1,
         };
         upsert_category(&mut tx, &coffee).await.unwrap();
@@ -238,8 +269,12 @@ mod tests {
         assert_eq!(read, std::slice::from_ref(&known));
         // The category once, and the three writes that were applied.
         assert_eq!(store.settings().await.unwrap().unwrap().catalogue_version, 1 + 1 + 3);
-        let searched = store.product_page("", "эспр", 10).await.unwrap();
-        assert_eq!(searched, [known]);
+        for (locale, name, title) in [(Locale::En, "Espresso", "Coffee"), (Locale::Ru, "Эспрессо", "Кофе")]
+        {
+            let found = store.product_page(locale, "", "эспр", 10).await.unwrap();
+            let product = Product { name: name.into(), ..known.clone() };
+            assert_eq!(found, [Listed { product, category_title: title.into(), picture: "tea".into() }]);
+        }
         let mut tx = store.begin().await.unwrap();
         let lost = NewProduct {
             product: Product { category: CategoryId("tea".into()), ..espresso(7, 1).product },

@@ -152,4 +152,21 @@ impl Store {
         sqlx::query("delete from customer_logins where token_hash = $1").bind(token_hash).execute(self.pool()).await?;
         Ok(())
     }
+
+    /// Forgets log-ins that ended by `now`, and those that nobody used since `idle_since`; says how many.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn forget_customer_logins(
+        &self,
+        now: DateTime<Utc>,
+        idle_since: DateTime<Utc>,
+    ) -> Result<u64, StoreError> {
+        let done = sqlx::query("delete from customer_logins where expires_at <= $1 or seen_at <= $2")
+            .bind(now)
+            .bind(idle_since)
+            .execute(self.pool())
+            .await?;
+        Ok(done.rows_affected())
+    }
 }

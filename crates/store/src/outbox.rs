@@ -122,6 +122,15 @@ pub async fn mark_published(tx: &mut Tx, ids: &[i64], now: DateTime<Utc>) -> Res
 }
 
 impl crate::Store {
+    /// Forgets what was published before `before`; says how many. What still waits is never forgotten.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn forget_published(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
+        let done = sqlx::query("delete from outbox where published_at < $1").bind(before).execute(self.pool()).await?;
+        Ok(done.rows_affected())
+    }
+
     /// How many events wait, and since when the oldest does: the relay's lag.
     ///
     /// # Errors

@@ -84,6 +84,11 @@ pub async fn model_in_use(tx: &mut Tx) -> Result<Option<SegmentModelId>, StoreEr
     Ok(id.map(SegmentModelId))
 }
 
+/// When the model in use was fitted, as this transaction sees it.
+pub async fn fitted_at(tx: &mut Tx) -> Result<Option<DateTime<Utc>>, StoreError> {
+    Ok(sqlx::query_scalar("select fitted_at from segment_models where in_use").fetch_optional(&mut **tx).await?)
+}
+
 /// A stored model: its number, when it was fitted, and its JSON.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct StoredModel {
@@ -171,18 +176,18 @@ pub struct Change {
     pub customer: Uuid,
     pub from: serde_json::Value,
     pub to: serde_json::Value,
-    pub reason: String,
+    pub reason: serde_json::Value,
 }
 
 pub async fn keep_changes(tx: &mut Tx, changes: &[Change], at: DateTime<Utc>) -> Result<(), StoreError> {
-    let sql = "insert into segment_changes (customer_id, at, from_name, to_name, reason)
-        select customer, $5, from_name, to_name, reason
-        from unnest($1::uuid[], $2::jsonb[], $3::jsonb[], $4::text[]) as c (customer, from_name, to_name, reason)";
+    let sql = "insert into segment_changes (customer_id, at, from_name, to_name, why)
+        select customer, $5, from_name, to_name, why
+        from unnest($1::uuid[], $2::jsonb[], $3::jsonb[], $4::jsonb[]) as c (customer, from_name, to_name, why)";
     sqlx::query(sql)
         .bind(changes.iter().map(|c| c.customer).collect::<Vec<_>>())
         .bind(changes.iter().map(|c| &c.from).collect::<Vec<_>>())
         .bind(changes.iter().map(|c| &c.to).collect::<Vec<_>>())
-        .bind(changes.iter().map(|c| c.reason.as_str()).collect::<Vec<_>>())
+        .bind(changes.iter().map(|c| &c.reason).collect::<Vec<_>>())
         .bind(at)
         .execute(&mut **tx)
         .await?;

@@ -162,4 +162,14 @@ impl Store {
         sqlx::query("delete from staff_logins where token_hash = $1").bind(token_hash).execute(self.pool()).await?;
         Ok(())
     }
+
+    /// Forgets log-ins that ended by `now`; says how many.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn forget_staff_logins(&self, now: DateTime<Utc>) -> Result<u64, StoreError> {
+        let done =
+            sqlx::query("delete from staff_logins where expires_at <= $1").bind(now).execute(self.pool()).await?;
+        Ok(done.rows_affected())
+    }
 }

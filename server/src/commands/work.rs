@@ -1,24 +1,11 @@
 //! `kava work`: what happens behind the counter. Announces events, forgets what is old, and fits the segments at night;
 //! `--once` does one of these and ends.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use clap::ValueEnum;
 use domain::Locale;
-use services::clock::{Clock, SystemClock};
 use services::segment::FitReport;
 use services::{Shop, relay, segment};
 use store::event_log::PgLog;
-
-/// When nobody shops: the hour (UTC) of the nightly fit.
-const NIGHT: u32 = 3;
-/// A fit that was missed is made up for after this.
-const MISSED: TimeDelta = TimeDelta::hours(26);
-/// Two fits are at least so far apart.
-const APART: TimeDelta = TimeDelta::hours(12);
-const BETWEEN_LOOKS: Duration = Duration::from_secs(300);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -33,8 +20,16 @@ enum Job {
     Segment,
     /// Announce the events that wait
     Relay,
-    /// Forget old answers, baskets and codes
+    /// Forget old answers, baskets, codes, log-ins and announced events
     Sweep,
+}
+
+impl Args {
+    /// Whether this goes on until it is told to stop.
+    #[must_use]
+    pub fn is_endless(&self) -> bool {
+        self.once.is_none()
+    }
 }
 
 /// # Errors
@@ -49,35 +44,17 @@ pub async fn run(args: Args, shop: &Shop) -> anyhow::Result<()> {
         Some(Job::Relay) => println!("{} events announced.", relay::relay_all(shop, &bus).await?),
         Some(Job::Sweep) => {
             let swept = relay::sweep(shop).await?;
-            println!("Forgot {} answers, {} baskets and {} codes.", swept.keys, swept.sessions, swept.codes);
+            println!(
+                "Forgot {} answers, {} baskets, {} codes, {} log-ins and {} announced events.",
+                swept.keys, swept.sessions, swept.codes, swept.logins, swept.events
+            );
         }
         None => {
             println!("Working: events at once, segments every night. Ctrl-C ends.");
-            tokio::join!(relay::run(shop.clone(), Arc::new(bus)), nights(shop));
+            super::background(shop.clone(), true).await;
         }
     }
     Ok(())
-}
-
-async fn nights(shop: &Shop) {
-    loop {
-        match shop.store().segment_model_in_use().await {
-            Ok(model) => {
-                if is_due(model.map(|m| m.fitted_at), SystemClock.now()) {
-                    match segment::fit(shop).await {
-                        Ok(report) => tracing::info!(version = report.version, moved = report.moved, "segments fitted"),
-                        Err(refusal) => tracing::warn!(key = refusal.key, "no fit: {}", refusal.detail),
-                    }
-                }
-            }
-            Err(error) => tracing::warn!(%error, "cannot look for the segments in use"),
-        }
-        tokio::time::sleep(BETWEEN_LOOKS).await;
-    }
-}
-
-fn is_due(fitted_at: Option<DateTime<Utc>>, now: DateTime<Utc>) -> bool {
-    fitted_at.is_none_or(|at| now - at >= MISSED || (now.hour() == NIGHT && now - at >= APART))
 }
 
 /// What a fit found, for people.
@@ -115,20 +92,4 @@ fn words(report: &FitReport) -> String {
         text.push_str(&format!("{} customers' features were brought in line with their receipts.\n", report.repaired));
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_fit_is_due_at_night_once_and_when_one_was_missed() {
-        let at = |text: &str| text.parse::<DateTime<Utc>>().unwrap();
-        let fitted = Some(at("2026-11-20T03:02:00Z"));
-        assert!(is_due(None, at("2026-11-20T12:00:00Z")));
-        assert!(!is_due(fitted, at("2026-11-20T03:30:00Z")));
-        assert!(!is_due(fitted, at("2026-11-20T23:00:00Z")));
-        assert!(is_due(fitted, at("2026-11-21T03:01:00Z")));
-        assert!(is_due(fitted, at("2026-11-21T06:00:00Z")));
-    }
 }

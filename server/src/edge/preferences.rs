@@ -29,12 +29,10 @@ async fn preferences(
     let mut response = (StatusCode::SEE_OTHER, [(LOCATION, next)]).into_response();
     let headers = response.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-    let chosen = [
-        (LOCALE_COOKIE, query.get("locale"), ["en", "ru", "ru"]),
-        (THEME_COOKIE, query.get("theme"), ["light", "dark", "auto"]),
-    ];
-    for (name, value, allowed) in chosen {
-        let Some(value) = value.filter(|value| allowed.contains(value)) else { continue };
+    let locale = query.get("locale").and_then(|tag| [Locale::En, Locale::Ru].into_iter().find(|l| l.tag() == tag));
+    let theme = query.get("theme").filter(|theme| ["light", "dark", "auto"].contains(theme));
+    for (name, value) in [(LOCALE_COOKIE, locale.map(Locale::tag)), (THEME_COOKIE, theme)] {
+        let Some(value) = value else { continue };
         let secure = if edge.rules.secure { "; Secure" } else { "" };
         let cookie = format!("{name}={value}; Path=/; Max-Age={YEAR_SECONDS}; SameSite=Lax{secure}");
         if let Ok(cookie) = HeaderValue::from_str(&cookie) {
@@ -42,7 +40,6 @@ async fn preferences(
         }
     }
     // Their cards and messages follow; where that fails, the screen is still in the language that was chosen.
-    let locale = query.get("locale").and_then(|tag| [Locale::En, Locale::Ru].into_iter().find(|l| l.tag() == tag));
     if let (Some(Extension(Visitor { customer: Some(caller), .. })), Some(locale)) = (visitor, locale) {
         let edit = ProfileEdit { locale: Some(locale), ..ProfileEdit::default() };
         if let Err(refusal) = edge.customer.edit_profile(caller, edit).await {

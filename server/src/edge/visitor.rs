@@ -59,6 +59,8 @@ async fn prove(edge: &Edge, parts: &Parts) -> Result<Visitor, Refusal> {
     Ok(Visitor {
         ip: client::address(parts, edge.rules.trusted_hops),
         locale,
+        // A store that is away costs a page its right hour, not the page.
+        zone: edge.customer.time_zone().await.ok().and_then(|name| name.parse().ok()).unwrap_or_default(),
         theme: theme(jar.get(THEME_COOKIE).map(|cookie| cookie.value())),
         customer,
         staff,

@@ -3,6 +3,7 @@
 use axum::extract::{RawQuery, State};
 use contract::Refusal;
 use contract::till::ProductPage;
+use domain::Locale;
 
 use super::answer::Answer;
 use super::query::Query;
@@ -41,5 +42,5 @@ pub async fn products(RawQuery(query): RawQuery, State(edge): State<Edge>) -> Re
         }
         other => Ok(other),
     };
-    Ok(Answer(edge.till.products(text("after")?, text("search")?, limit).await?))
+    Ok(Answer(edge.till.products(Locale::default(), text("after")?, text("search")?, limit).await?))
 }

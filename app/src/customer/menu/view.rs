@@ -36,14 +36,17 @@ pub fn MenuPage() -> impl IntoView {
     let asked = Memo::new(move |_| (params.read().get("category"), page_number(query.read().get_str("page"))));
     let answer = Resource::new(move || asked.get(), |(category, page)| load_menu(category, page));
     view! {
-        <Title text=format!("{} · Kava", tr(TITLE))/>
-        <Frame>
-            <div class="page">
-                <div class="page__head"><h1>{tr(TITLE)}</h1><p>{tr(LEAD)}</p></div>
-                {loaded(answer, skeleton, show)}
-            </div>
-        </Frame>
+        <Frame><div class="page">{loaded(answer, skeleton, show)}</div></Frame>
     }
+}
+
+/// What the page is called: the whole menu, or the part of it that the address names.
+fn head(title: String) -> AnyView {
+    view! {
+        <Title text=format!("{title} · Kava")/>
+        <div class="page__head"><h1>{title}</h1><p>{tr(LEAD)}</p></div>
+    }
+    .into_any()
 }
 
 fn skeleton() -> AnyView {
@@ -72,6 +75,7 @@ fn show_refusal(refusal: &Refusal) -> AnyView {
     }
     let words = words(refusal, use_locale());
     view! {
+        {head(tr(TITLE).to_owned())}
         <div class="empty"><p>{words}</p><a class="button" href="/menu">{tr(ALL)}</a></div>
     }
     .into_any()
@@ -80,6 +84,9 @@ fn show_refusal(refusal: &Refusal) -> AnyView {
 fn show_menu(menu: Menu) -> AnyView {
     let locale = use_locale();
     let here = menu.category.clone();
+    let asked = use_params_map().read_untracked().get("category");
+    let named = menu.categories.iter().find(|category| Some(&category.id) == asked.as_ref());
+    let head = head(named.map_or_else(|| tr(TITLE).to_owned(), |category| category.title.clone()));
     let chips = menu.categories.iter().map(|category| {
         let current = (Some(&category.id) == here.as_ref()).then_some("page");
         view! { <a class="chip" href=address(&category.id, 1) aria-current=current>{category.title.clone()}</a> }
@@ -113,7 +120,7 @@ fn show_menu(menu: Menu) -> AnyView {
         }
     };
     let pages = here.filter(|_| menu.pages > 1).map(|category| show_pages(&category, menu.page, menu.pages));
-    view! { {chips}{body}{pages} }.into_any()
+    view! { {head}{chips}{body}{pages} }.into_any()
 }
 
 fn show_product(product: MenuProduct, category: &str, currency: Currency) -> AnyView {

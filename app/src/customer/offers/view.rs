@@ -3,10 +3,9 @@
 use contract::customer::{FeedEntry, FeedItem};
 use domain::{Card, Currency};
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 use super::api::load_offers;
-use crate::customer::frame::{Frame, SignedIn};
+use crate::customer::frame::Column;
 use crate::customer::home::picture_of;
 use crate::i18n::{Text, tr, use_locale};
 use crate::ui::{EmptyState, Icon, Tile, date, icon, loaded};
@@ -31,17 +30,7 @@ const EMPTY_LEAD: Text = Text::new(
 
 #[component]
 pub fn OffersPage() -> impl IntoView {
-    view! {
-        <Title text=format!("{} · Kava", tr(TITLE))/>
-        <Frame>
-            <SignedIn>
-                <div class="page page--middle">
-                    <div class="page__head"><h1>{tr(TITLE)}</h1><p>{tr(LEAD)}</p></div>
-                    <Feed/>
-                </div>
-            </SignedIn>
-        </Frame>
-    }
+    view! { <Column title=TITLE lead=LEAD><Feed/></Column> }
 }
 
 #[component]

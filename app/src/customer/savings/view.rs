@@ -3,10 +3,9 @@
 use contract::customer::{Purchase, SavingsPage as Savings};
 use domain::Currency;
 use leptos::prelude::*;
-use leptos_meta::Title;
 
 use super::api::load_savings;
-use crate::customer::frame::{Frame, SignedIn};
+use crate::customer::frame::Column;
 use crate::i18n::{Text, tr, use_locale};
 use crate::ui::{EmptyState, date, loaded};
 
@@ -28,17 +27,7 @@ const TO_CODE: Text = Text::new("Show my code", "Показать код");
 
 #[component]
 pub fn SavingsPage() -> impl IntoView {
-    view! {
-        <Title text=format!("{} · Kava", tr(TITLE))/>
-        <Frame>
-            <SignedIn>
-                <div class="page page--middle">
-                    <div class="page__head"><h1>{tr(TITLE)}</h1><p>{tr(LEAD)}</p></div>
-                    <Purchases/>
-                </div>
-            </SignedIn>
-        </Frame>
-    }
+    view! { <Column title=TITLE lead=LEAD><Purchases/></Column> }
 }
 
 #[component]

@@ -23,7 +23,8 @@ const WAITING_COOKIE: &str = "kava_signing_in";
 /// Sends a code to the phone and remembers the phone for the second step.
 #[server(prefix = "/fn", endpoint = "v1/sign-in/request-code")]
 pub async fn request_code(phone: String, next: String) -> Result<Answer<CodeSent>, Fault> {
-    use super::state::{in_query, read_phone};
+    use super::state::read_phone;
+    use crate::address::in_query;
     use crate::customer::reply::{set_cookie, settle};
 
     let visitor = crate::visitor::visitor()?;
@@ -62,7 +63,8 @@ pub async fn load_waiting() -> Result<Option<Waiting>, Fault> {
 /// Proves the phone and signs in. The value is where to go: the name question once, then `next`.
 #[server(prefix = "/fn", endpoint = "v1/sign-in/prove")]
 pub async fn prove(code: String, next: String) -> Result<Answer<String>, Fault> {
-    use super::state::{in_query, read_code, safe_next};
+    use super::state::read_code;
+    use crate::address::{in_query, safe_next};
     use crate::customer::reply::{set_cookie, settle};
 
     let visitor = crate::visitor::visitor()?;

@@ -7,7 +7,7 @@ use leptos_router::components::Redirect;
 use leptos_router::hooks::use_query_map;
 
 use super::api::{Prove, RequestCode, load_waiting};
-use super::state::{in_query, safe_next};
+use crate::address::{in_query, safe_next};
 use crate::customer::frame::{Frame, SignedIn, refused};
 use crate::customer::profile::api::{SaveProfile, load_profile};
 use crate::fault::{Answer, Fault, key_words, words};

@@ -92,6 +92,10 @@ impl CustomerApi for Shop {
         self.menu_page(caller, category, page, locale).await
     }
 
+    async fn time_zone(&self) -> Result<String, Refusal> {
+        Ok(self.zone().await?.name().to_owned())
+    }
+
     async fn demo_messages(&self) -> Result<Vec<DemoMessage>, Refusal> {
         if !self.settings().await?.demo {
             return Err(Refusal::not_found("not-found", "There is nothing here."));

@@ -23,6 +23,8 @@ use store::customers::Customer;
 use crate::Shop;
 use crate::clock::Draw;
 
+pub(crate) use sign_in::IDLE;
+
 impl Shop {
     /// The customer of a log-in; somebody who is no longer there must sign in again.
     async fn caller(&self, caller: CustomerCaller) -> Result<Customer, Refusal> {

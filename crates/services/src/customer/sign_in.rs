@@ -19,7 +19,7 @@ use crate::clock::Draw;
 use crate::till::Stop;
 
 /// A log-in that is not used for so long is over…
-const IDLE: TimeDelta = TimeDelta::days(90);
+pub(crate) const IDLE: TimeDelta = TimeDelta::days(90);
 /// …and any is, so long after it began; a cookie may live so long.
 const AT_MOST: TimeDelta = TimeDelta::days(365);
 /// How exactly it is known when a log-in was used last: a page view does not write each time.

@@ -4,6 +4,7 @@ use chrono::TimeDelta;
 use domain::code::{CodeHandle, RotatingSecret, StaticCode};
 use sqlx::PgPool;
 use store::customers::NewCustomer;
+use store::segments::Whose;
 use testkit::TestDatabase;
 
 use super::*;
@@ -208,13 +209,14 @@ async fn a_fit_places_everybody_and_a_purchase_moves_with_a_reason() {
 
     let (receipt, facts, moved) = scene.buy(newcomer, 0, &[("espresso", 260)]).await;
     let moved = moved.unwrap();
-    assert_eq!((&moved.from, moved.reason.as_str()), (&SegmentName::Newcomers, "visits 0 -> 1, basket average £2.60"));
+    assert_eq!(moved.from, SegmentName::Newcomers);
+    assert_eq!(moved.reason.words(Locale::En), "visits 1 (were 0), basket average £2.60");
     let stored: (String, String) =
-        sqlx::query_as("select reason, to_name::text from segment_changes order by id desc limit 1")
+        sqlx::query_as("select why::text, to_name::text from segment_changes order by id desc limit 1")
             .fetch_one(&scene.pool)
             .await
             .unwrap();
-    assert_eq!(stored.0, moved.reason);
+    assert_eq!(serde_json::from_str::<SegmentReason>(&stored.0).unwrap(), moved.reason);
     assert_eq!(serde_json::from_str::<SegmentName>(&stored.1).unwrap(), moved.to);
     let now = scene.features().await.into_iter().find(|f| f.id == newcomer.0).unwrap();
     let name = scene.shop.segment_name(now.segment_model.map(SegmentModelId), 1).await.unwrap();
@@ -226,11 +228,8 @@ async fn a_fit_places_everybody_and_a_purchase_moves_with_a_reason() {
     // Who was long away is told so.
     let lapsed = crowd[2];
     if let (_, _, Some(moved)) = scene.buy(lapsed, 0, &[("espresso", 250)]).await {
-        assert!(
-            moved.reason.starts_with("visits 1 -> 2, basket average £3.90 -> £3.20, back after 2"),
-            "{}",
-            moved.reason
-        );
+        let words = moved.reason.words(Locale::En);
+        assert!(words.starts_with("visits 2 (were 1), basket average £3.20 (was £3.90), back after 2"), "{words}");
     } else {
         panic!("somebody who comes back after 200 days is not lapsed any more");
     }

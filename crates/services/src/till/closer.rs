@@ -376,5 +376,5 @@ fn segment_change(moved: &SegmentMove, caller: &TillCaller) -> SegmentChange {
         [a, b] if a == b => [moved.from.words(caller.locale), moved.to.words(caller.locale)],
         apart => apart,
     };
-    SegmentChange { from, to, reason: moved.reason.clone() }
+    SegmentChange { from, to, reason: moved.reason.words(caller.locale) }
 }

@@ -26,7 +26,7 @@ use contract::till::{
     CloseRequest, Identified, ProductPage, ProductView, QuoteMode, Session, SessionRequest, TillCaller,
 };
 use contract::{IdempotencyKey, Kind, Once, Refusal, TillApi};
-use domain::SessionId;
+use domain::{Locale, SessionId};
 use store::StoreError;
 use store::shop::Settings;
 
@@ -114,26 +114,34 @@ impl TillApi for Shop {
         }
     }
 
-    async fn products(&self, after: Option<&str>, search: Option<&str>, limit: u16) -> Result<ProductPage, Refusal> {
+    async fn products(
+        &self,
+        locale: Locale,
+        after: Option<&str>,
+        search: Option<&str>,
+        limit: u16,
+    ) -> Result<ProductPage, Refusal> {
         let settings = self.settings().await?;
         let limit = limit.clamp(1, MAX_PAGE);
         let search: String = search.unwrap_or_default().trim().chars().filter(|c| !c.is_control()).take(64).collect();
         let after: String = after.unwrap_or_default().chars().filter(|c| !c.is_control()).take(64).collect();
         // One more than asked for tells whether there is a next page.
-        let mut products =
-            self.store.product_page(&after, &search, limit + 1).await.map_err(|error| self.failed(&error))?;
+        let products = self.store.product_page(locale, &after, &search, limit + 1).await;
+        let mut products = products.map_err(|error| self.failed(&error))?;
         let more = products.len() > usize::from(limit);
         products.truncate(usize::from(limit));
         Ok(ProductPage {
             currency: settings.currency,
-            next: products.last().filter(|_| more).map(|last| last.sku.to_string()),
+            next: products.last().filter(|_| more).map(|last| last.product.sku.to_string()),
             products: products
                 .into_iter()
-                .map(|product| ProductView {
-                    sku: product.sku.into(),
-                    name: product.name,
-                    category: product.category.0,
-                    price: product.price,
+                .map(|listed| ProductView {
+                    sku: listed.product.sku.into(),
+                    name: listed.product.name,
+                    category: listed.product.category.0,
+                    category_title: listed.category_title,
+                    picture: listed.picture,
+                    price: listed.product.price,
                 })
                 .collect(),
         })

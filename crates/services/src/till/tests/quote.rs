@@ -1,7 +1,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::till::{CouponRejection, Effect, LineRequest, QuoteMode, Session};
 use contract::{Kind, TillApi};
-use domain::{Amount, CardScope, CategoryId, Currency, SessionId, SessionState, Sku};
+use domain::{Amount, CardScope, CategoryId, Currency, Locale, SessionId, SessionState, Sku};
 
 use super::scene::{Scene, basket, pointers};
 
@@ -247,7 +247,7 @@ async fn the_catalogue_is_paged_and_searched() {
     let mut skus = Vec::new();
     let mut after = None;
     loop {
-        let page = scene.shop.products(after.as_deref(), None, 4).await.unwrap();
+        let page = scene.shop.products(Locale::En, after.as_deref(), None, 4).await.unwrap();
         assert!(page.products.len() <= 4);
         skus.extend(page.products.into_iter().map(|product| product.sku));
         after = page.next;
@@ -256,9 +256,9 @@ async fn the_catalogue_is_paged_and_searched() {
         }
     }
     assert_eq!(skus, ["bag", "eclair", "espresso", "gift", "latte", "mystery"]);
-    let found = scene.shop.products(None, Some("ESPR"), 10).await.unwrap();
+    let found = scene.shop.products(Locale::En, None, Some("ESPR"), 10).await.unwrap();
     assert_eq!(found.products.len(), 1);
-    assert_eq!(scene.shop.products(None, Some("%\0_"), 0).await.unwrap().products.len(), 0);
+    assert_eq!(scene.shop.products(Locale::En, None, Some("%\0_"), 0).await.unwrap().products.len(), 0);
 }
 
 /// Law 9: a till sells at the shelf price rather than not at all.
@@ -281,5 +281,5 @@ async fn a_shop_that_is_not_set_up_says_what_to_do() {
     scene.change("delete from shop").await;
     let refusal = scene.put(scene.id(), basket(None, &[])).await.unwrap_err();
     assert_eq!((refusal.kind, refusal.key.as_str()), (Kind::Unavailable, "shop-not-set-up"));
-    assert_eq!(scene.shop.products(None, None, 1).await.unwrap_err(), refusal);
+    assert_eq!(scene.shop.products(Locale::En, None, None, 1).await.unwrap_err(), refusal);
 }

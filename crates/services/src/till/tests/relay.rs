@@ -154,13 +154,21 @@ async fn what_nobody_can_ask_for_is_forgotten_and_nothing_else() {
     scene.close(&session, "R-1", "k1").await.unwrap();
     scene.put(scene.id(), basket(None, &[])).await.unwrap();
     scene.shop.identify(&scene.till, &once("a"), &scene.shows(&guest)).await.unwrap();
+    let log = PgLog(scene.shop.store.clone());
+    relay_all(&scene.shop, &log).await.unwrap();
+    let announced = scene.count("select count(*) from outbox").await;
     scene.clock.advance(TimeDelta::hours(47));
     assert_eq!(sweep(&scene.shop).await.unwrap(), crate::relay::Swept::default());
     // A day later the key is still answered.
     assert!(scene.close(&session, "R-1", "k1").await.unwrap().replayed);
+    // An event that still waits is not forgotten, however long it waits.
+    let late = scene.put(scene.id(), basket(None, &[("espresso", 1)])).await.unwrap();
+    scene.close(&late, "R-2", "late").await.unwrap();
     scene.clock.advance(TimeDelta::days(8));
     let swept = sweep(&scene.shop).await.unwrap();
-    assert_eq!((swept.keys, swept.sessions, swept.codes), (2, 1, 1));
-    assert_eq!(scene.count("select count(*) from sessions where state = 'closed'").await, 1);
-    assert_eq!(scene.count("select count(*) from receipts").await, 1);
+    assert_eq!((swept.keys, swept.sessions, swept.codes), (3, 1, 1));
+    assert_eq!(i64::try_from(swept.events).unwrap(), announced);
+    assert_eq!(scene.shop.store.outbox_lag().await.unwrap().0, 1);
+    assert_eq!(scene.count("select count(*) from sessions where state = 'closed'").await, 2);
+    assert_eq!(scene.count("select count(*) from receipts").await, 2);
 }
