@@ -1,5 +1,6 @@
 //! The frame around a staff screen: logo, where one may go, who works here.
 
+use contract::Refusal;
 use contract::staff::StaffCard;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
@@ -7,14 +8,15 @@ use leptos_meta::Title;
 use leptos_router::components::A;
 
 use super::api::StaffSignOut;
-use super::browser;
-use crate::i18n::{Text, tr};
-use crate::ui::{Icon, LanguageLink, Logo, icon};
+use super::{browser, words};
+use crate::i18n::{Text, tr, use_locale};
+use crate::ui::{Icon, LanguageLink, Logo, Notice, Tone, icon};
 
 const SKIP: Text = Text::new("Skip to content", "К содержанию");
 const PLACES: Text = Text::new("Staff screens", "Экраны сотрудников");
 const CHECKOUT: Text = Text::new("Checkout", "Касса");
 const SEGMENTS: Text = Text::new("Segments", "Сегменты");
+const SIGN_IN: Text = Text::new("Sign in", "Войти");
 const SIGN_OUT: Text = Text::new("Sign out", "Выйти");
 
 /// The frame of every screen behind `/staff`. Without `staff` (nobody is signed in) it shows the logo only.
@@ -50,6 +52,23 @@ pub fn OfficeFrame(
             </header>
             <main class="app__main" id="main">{children()}</main>
         </div>
+    }
+}
+
+/// A staff screen that does not open: why, and the way to the sign-in.
+#[component]
+pub fn ShutScreen(title: Text, refusal: Refusal) -> impl IntoView {
+    let words = words::of_refusal(&refusal, use_locale());
+    view! {
+        <OfficeFrame title staff=None>
+            <div class="page">
+                <header class="page__head"><h1>{tr(title)}</h1></header>
+                <Notice tone=Tone::Error>
+                    <p>{words}</p>
+                    <p><a href="/staff">{tr(SIGN_IN)}</a></p>
+                </Notice>
+            </div>
+        </OfficeFrame>
     }
 }
 

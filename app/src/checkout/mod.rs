@@ -16,6 +16,6 @@ pub mod state;
 mod view;
 pub mod words;
 
-pub use frame::OfficeFrame;
+pub use frame::{OfficeFrame, ShutScreen};
 pub use sign_in::StaffSignInPage;
 pub use view::CheckoutPage;

@@ -1,6 +1,5 @@
 //! The counter's screen: who stands there, what they buy, what it costs and why.
 
-use contract::Refusal;
 use contract::till::ProductPage;
 use leptos::prelude::*;
 use leptos::web_sys::KeyboardEvent;
@@ -10,15 +9,12 @@ use super::api::{Start, checkout_start};
 use super::basket::Basket;
 use super::customer::CustomerPart;
 use super::desk::Desk;
-use super::frame::OfficeFrame;
+use super::frame::{OfficeFrame, ShutScreen};
 use super::goods::Goods;
-use super::words;
 use crate::fault::{Answer, Fault};
-use crate::i18n::{Text, tr, use_locale};
-use crate::ui::{Notice, Tone};
+use crate::i18n::{Text, tr};
 
 const TITLE: Text = Text::new("Checkout", "Касса");
-const SIGN_IN: Text = Text::new("Sign in", "Войти");
 const NEEDS_SCRIPT: Text = Text::new(
     "The checkout needs JavaScript. It is ready when this line disappears.",
     "Кассе нужен JavaScript. Она готова, когда эта строка исчезнет.",
@@ -38,7 +34,7 @@ pub fn CheckoutPage() -> impl IntoView {
 fn opened(start: Result<Answer<Start>, Fault>) -> AnyView {
     match start {
         Ok(Ok(start)) => view! { <OpenCheckout start/> }.into_any(),
-        Ok(Err(refusal)) | Err(Fault(refusal)) => view! { <ShutCheckout refusal/> }.into_any(),
+        Ok(Err(refusal)) | Err(Fault(refusal)) => view! { <ShutScreen title=TITLE refusal/> }.into_any(),
     }
 }
 
@@ -88,22 +84,6 @@ fn starts_a_code(event: &KeyboardEvent) -> bool {
     let in_a_field =
         target.is_some_and(|element| matches!(element.tag_name().as_str(), "INPUT" | "TEXTAREA" | "SELECT"));
     visible && !command && !in_a_field
-}
-
-#[component]
-fn ShutCheckout(refusal: Refusal) -> impl IntoView {
-    let words = words::of_refusal(&refusal, use_locale());
-    view! {
-        <OfficeFrame title=TITLE staff=None>
-            <div class="page">
-                <header class="page__head"><h1>{tr(TITLE)}</h1></header>
-                <Notice tone=Tone::Error>
-                    <p>{words}</p>
-                    <p><a href="/staff">{tr(SIGN_IN)}</a></p>
-                </Notice>
-            </div>
-        </OfficeFrame>
-    }
 }
 
 #[component]

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use contract::Refusal;
 use contract::marketing::{ModelSummary, SegmentDashboard};
 use domain::Locale;
 use leptos::prelude::*;
@@ -10,18 +9,17 @@ use leptos::prelude::*;
 use super::api::{SegmentsShown, segments};
 use super::state::{count, decimal, share_bp, signed_percent, strongest_categories};
 use super::table::SegmentTable;
-use crate::checkout::{OfficeFrame, words};
+use crate::checkout::{OfficeFrame, ShutScreen};
 use crate::fault::{Answer, Fault};
 use crate::i18n::{Text, tr, use_locale};
 use crate::ui::chart::{Bar, BarChart, Bubble, BubbleChart, Stack, StackChart, TONES};
-use crate::ui::{Notice, Tone, date};
+use crate::ui::date;
 
 const TITLE: Text = Text::new("Segments", "Сегменты");
 const LEAD: Text = Text::new(
     "Groups of customers who behave alike, what they bring, and what is left after discounts.",
     "Группы гостей с похожим поведением: что они приносят и что остаётся после скидок.",
 );
-const SIGN_IN: Text = Text::new("Sign in", "Войти");
 const CUSTOMERS: Text = Text::new("Customers", "Гости");
 const REVENUE: Text = Text::new("Revenue", "Выручка");
 const DISCOUNT: Text = Text::new("Discounts given", "Выдано скидок");
@@ -75,22 +73,7 @@ fn opened(shown: Result<Answer<SegmentsShown>, Fault>) -> AnyView {
             <OfficeFrame title=TITLE staff=Some(shown.staff)><Dashboard dashboard=shown.dashboard/></OfficeFrame>
         }
         .into_any(),
-        Ok(Err(refusal)) | Err(Fault(refusal)) => {
-            view! { <OfficeFrame title=TITLE staff=None><Refused refusal/></OfficeFrame> }.into_any()
-        }
-    }
-}
-
-#[component]
-fn Refused(refusal: Refusal) -> impl IntoView {
-    view! {
-        <div class="page">
-            <header class="page__head"><h1>{tr(TITLE)}</h1></header>
-            <Notice tone=Tone::Error>
-                <p>{words::of_refusal(&refusal, use_locale())}</p>
-                <p><a href="/staff">{tr(SIGN_IN)}</a></p>
-            </Notice>
-        </div>
+        Ok(Err(refusal)) | Err(Fault(refusal)) => view! { <ShutScreen title=TITLE refusal/> }.into_any(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Kept up by purchases = computed from all receipts; a fit is one step; a change is announced once.
 
 use chrono::TimeDelta;
+use contract::Refusal;
 use domain::code::{CodeHandle, RotatingSecret, StaticCode};
 use sqlx::PgPool;
 use store::customers::NewCustomer;
@@ -21,8 +22,12 @@ struct Scene {
 
 impl Scene {
     async fn set() -> Self {
-        let Bare { shop, pool, database } = testing::bare(NOW).await;
-        let scene = Self { shop, pool, now: NOW.parse().unwrap(), _database: database };
+        Self::set_at(NOW).await
+    }
+
+    async fn set_at(now: &str) -> Self {
+        let Bare { shop, pool, database } = testing::bare(now).await;
+        let scene = Self { shop, pool, now: now.parse().unwrap(), _database: database };
         scene.run("insert into shop (name, currency, time_zone, min_margin_bp, created_at) values ('Kava', 'GBP', 'UTC', 1000, now())").await;
         scene.run("insert into categories (id, title_en, title_ru) values ('coffee', 'Coffee', 'Кофе'), ('cakes', 'Cakes', 'Торты')").await;
         scene.run("insert into products (sku, name, category, price) values ('espresso', 'Espresso', 'coffee', 250), ('eclair', 'Eclair', 'cakes', 390)").await;
@@ -273,4 +278,29 @@ async fn an_imported_history_ends_with_the_import() {
     let segment = |id: CustomerId| all.iter().find(|f| f.id == id.0).unwrap().segment_index;
     let frequent = all.iter().find(|f| f.visits == 12 && f.at_till).unwrap();
     assert_eq!(segment(customer), frequent.segment_index);
+}
+
+#[tokio::test]
+async fn of_processes_that_find_the_night_at_once_one_fits() {
+    let scene = Scene::set_at("2026-11-21T03:05:00Z").await;
+    scene.crowd().await;
+    let (one, other) = tokio::join!(night::fit_when_due(&scene.shop), night::fit_when_due(&scene.shop));
+    let fitted = |outcome: &Result<Option<FitReport>, Refusal>| matches!(outcome, Ok(Some(_)));
+    assert!(fitted(&one) != fitted(&other), "{one:?} {other:?}");
+    // The other one found it done, or the first still at work.
+    for outcome in [one, other] {
+        assert!(outcome.is_ok() || outcome.is_err_and(|refusal| refusal.is("import-running")));
+    }
+    assert_eq!(night::fit_when_due(&scene.shop).await, Ok(None), "once a night");
+    assert_eq!(scene.count("select count(*) from segment_models").await, 1);
+}
+
+#[tokio::test]
+async fn the_first_fit_waits_for_the_shops_own_night() {
+    // Three in London, and noon in Tokyo.
+    let scene = Scene::set_at("2026-11-21T03:05:00Z").await;
+    scene.run("update shop set time_zone = 'Asia/Tokyo'").await;
+    scene.crowd().await;
+    assert_eq!(night::fit_when_due(&scene.shop).await, Ok(None));
+    assert_eq!(scene.shop.zone().await.unwrap(), chrono_tz::Tz::Asia__Tokyo);
 }

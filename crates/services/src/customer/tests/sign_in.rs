@@ -233,6 +233,25 @@ async fn looking_at_pages_writes_every_ten_minutes_only() {
 }
 
 #[tokio::test]
+async fn log_ins_that_let_nobody_in_are_forgotten_and_no_others() {
+    let scene = Scene::set().await;
+    scene.run("insert into staff (id, login, name, password_hash, role) values (gen_random_uuid(), 'olga', 'Olga', '', 'admin')").await;
+    let work = "insert into staff_logins select 'shift', id, $1, $1, $1 + interval '12 hours' from staff";
+    sqlx::query(work).bind(scene.shop.clock.now()).execute(&scene.pool).await.unwrap();
+    scene.guest(1).await;
+    let logins = "select (select count(*) from customer_logins) + (select count(*) from staff_logins)";
+    scene.wait(TimeDelta::hours(11));
+    assert_eq!(crate::relay::sweep(&scene.shop).await.unwrap().logins, 0);
+    scene.wait(TimeDelta::days(80));
+    scene.guest(2).await;
+    assert_eq!(crate::relay::sweep(&scene.shop).await.unwrap().logins, 1, "the shift is over");
+    // The first guest was not seen for 90 days; the second one's sign-in is young.
+    scene.wait(TimeDelta::days(10));
+    assert_eq!(crate::relay::sweep(&scene.shop).await.unwrap().logins, 1);
+    assert_eq!(scene.count(logins).await, 1);
+}
+
+#[tokio::test]
 async fn no_text_is_a_token() {
     let scene = Scene::set().await;
     scene.guest(1).await;
