@@ -246,3 +246,19 @@ test('the counter is closed to everybody else', async ({ page, customer, markete
   await expect(marketer.page.getByRole('alert')).toContainText('This account may not see this screen.');
   await expect(marketer.page.getByLabel('Customer code')).toHaveCount(0);
 });
+
+test('a cashier who speaks Russian reads products, their parts and the new segment in Russian', async ({ cashier, customer }) => {
+  const { page } = cashier;
+  await page.request.get('/preferences?locale=ru&next=/manifest.en.webmanifest');
+  const code = await customer.cardNumber();
+  await open(page, '/checkout');
+  await page.getByLabel('Код гостя').fill(code);
+  await page.keyboard.press('Enter');
+  await expect(page.getByText('Vera', { exact: true })).toBeVisible();
+  await page.getByRole('button', { name: 'Кофе', exact: true }).click();
+  await page.getByRole('button', { name: /^Добавить Эспрессо,/ }).click();
+  await page.getByRole('button', { name: /^Оплатить / }).click();
+  await page.getByRole('button', { name: 'Оплачено, закрыть покупку' }).click();
+  await expect(page.getByText('Новый сегмент')).toBeVisible();
+  await expect(page.getByText(/визиты 1 \(было 0\), средний чек \d+,\d\d/)).toBeVisible();
+});
