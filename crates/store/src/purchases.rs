@@ -218,9 +218,9 @@ pub async fn end(tx: &mut Tx, ending: &Ending<'_>, now: DateTime<Utc>) -> Result
              from unnest($9::uuid[], $10::int[], $11::bigint[], $12::timestamptz[], $13::timestamptz[], $14::jsonb[], \
                  $15::uuid[], $16::smallint[], $17::bigint[]) \
                  as b (id, visits, spent, first, last, composition, model, segment, savings) where c.id = b.id), \
-         moved as (insert into segment_changes (customer_id, at, from_name, to_name, reason) \
-             select customer, $22, from_name, to_name, reason \
-             from unnest($18::uuid[], $19::jsonb[], $20::jsonb[], $21::text[]) as m (customer, from_name, to_name, reason)), \
+         moved as (insert into segment_changes (customer_id, at, from_name, to_name, why) \
+             select customer, $22, from_name, to_name, why \
+             from unnest($18::uuid[], $19::jsonb[], $20::jsonb[], $21::jsonb[]) as m (customer, from_name, to_name, why)), \
          told as (insert into outbox (event_id, topic, key, schema, occurred_at, payload) \
              select event_id, topic, key, schema, occurred_at, payload \
              from unnest($23::uuid[], $24::text[], $25::text[], $26::int[], $27::timestamptz[], $28::jsonb[]) \
@@ -248,7 +248,7 @@ pub async fn end(tx: &mut Tx, ending: &Ending<'_>, now: DateTime<Utc>) -> Result
     .bind(ending.changes.iter().map(|change| change.customer).collect::<Vec<_>>())
     .bind(ending.changes.iter().map(|change| &change.from).collect::<Vec<_>>())
     .bind(ending.changes.iter().map(|change| &change.to).collect::<Vec<_>>())
-    .bind(ending.changes.iter().map(|change| change.reason.as_str()).collect::<Vec<_>>())
+    .bind(ending.changes.iter().map(|change| &change.reason).collect::<Vec<_>>())
     .bind(now)
     .bind(events.ids)
     .bind(events.topics)
