@@ -1,21 +1,4 @@
-//! Cart + campaigns + card + coupons + costs -> what every line costs, who pays for the discount, and why. The margin floor
-//! is the last stage.
-//!
-//! Pure and deterministic: no clock, no I/O, and the same facts have one answer whatever the order of lines, campaigns and
-//! coupons. A decision is made in six stages:
-//!
-//! 1. **Qualify.** Window, hours, store, coupon, limits on uses, and conditions, over the basket at its shelf price.
-//! 2. **Groups.** In a group of the mode `first`, the first by priority that alone has an effect stays; with `best`, the one
-//!    that alone gives most, after its limits and the floor.
-//! 3. **Stacking.** What is `always`, with either everything `common` or one `never`: whichever stack gives more.
-//! 4. **Apply**, by priority, then campaigns before the card, then id. Each source wants its benefits of the shelf price, or
-//!    of what is left of it, and no more than is left; then its own caps by line and by session.
-//! 5. **Budgets** clip what would be granted, or refuse it whole.
-//! 6. **The margin floor** (law 2): who was applied last is cut first. What it cuts from a line is not moved to another, but
-//!    within deals (bundle, buy-x-get-y, free item), whose other units then carry it, each down to its own floor.
-//!
-//! Ties are broken by what is granted, then priority, then id; between lines by product, price, quantity, cost. Where no
-//! cost is known nothing personal is given: no card, no coupon with a recipient, no campaign that looks at the customer.
+#![doc = include_str!("../README.md")]
 
 mod basket;
 pub mod benefit;

@@ -9,12 +9,14 @@ use crate::decision::Rejection;
 use crate::facts::{Coupon, Facts, Standing};
 use crate::moment::Moment;
 use crate::rules::{Rules, Snapshot};
+use crate::select::Lookup;
 
 pub(crate) struct Scene<'a> {
     pub facts: &'a Facts,
     pub rules: &'a Snapshot,
     pub moment: Moment,
     pub items: Vec<Item>,
+    pub lookup: Lookup,
     /// Every code once, in the order of codes: personal ones first, so that they are used first.
     pub codes: Vec<Code<'a>>,
     rooms: HashMap<&'a str, i64>,
@@ -43,11 +45,13 @@ impl<'a> Scene<'a> {
         codes.sort_by(|a, b| a.coupon.code.cmp(&b.coupon.code));
         codes.dedup_by(|a, b| a.coupon.code == b.coupon.code);
         codes.sort_by_key(|code| !code.personal);
+        let items = basket::items(facts, &rules.names);
         Self {
             facts,
             rules,
             moment: Moment::new(facts.at, facts.zone),
-            items: basket::items(facts, &rules.names),
+            lookup: Lookup::new(&items),
+            items,
             codes,
             rooms: facts.rooms.iter().map(|room| (room.key.as_str(), room.left)).collect(),
         }

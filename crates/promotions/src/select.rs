@@ -89,6 +89,45 @@ impl Select {
     }
 }
 
+/// Where the products and categories that rules name are in the basket, so that what is selected is found and not searched.
+#[derive(Debug)]
+pub(crate) struct Lookup {
+    /// Number and place, sorted.
+    skus: Vec<(u32, usize)>,
+    categories: Vec<(u32, usize)>,
+}
+
+impl Lookup {
+    pub(crate) fn new(items: &[Item]) -> Self {
+        let by = |number: fn(&Item) -> u32| {
+            let named = items.iter().enumerate().filter(|(_, item)| number(item) != UNNAMED);
+            let mut places: Vec<(u32, usize)> = named.map(|(place, item)| (number(item), place)).collect();
+            places.sort_unstable();
+            places
+        };
+        Self { skus: by(|item| item.sku), categories: by(|item| item.category) }
+    }
+
+    /// The places of the selected items, in order.
+    pub(crate) fn find(&self, select: &Select, items: &[Item], eligible: impl Fn(&Item) -> bool) -> Vec<usize> {
+        let meant = |place: &usize| select.covers(&items[*place]) && eligible(&items[*place]);
+        // Longer lists than the basket, and none, are quicker the other way round.
+        if select.is_open() || select.skus.len() + select.categories.len() > items.len() {
+            return (0..items.len()).filter(meant).collect();
+        }
+        let mut places: Vec<usize> = Vec::new();
+        let named = select.skus.iter().map(|&number| (&self.skus, number));
+        for (sorted, number) in named.chain(select.categories.iter().map(|&number| (&self.categories, number))) {
+            let from = sorted.partition_point(|(other, _)| *other < number);
+            let here = sorted[from..].iter().take_while(|(other, _)| *other == number);
+            places.extend(here.map(|(_, place)| *place).filter(meant));
+        }
+        places.sort_unstable();
+        places.dedup();
+        places
+    }
+}
+
 fn lists(sorted: &[u32], number: u32) -> bool {
     match sorted {
         [] => false,

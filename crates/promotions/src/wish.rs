@@ -9,12 +9,13 @@ use crate::facts::Facts;
 use crate::give::Tab;
 use crate::qualify::{Candidate, Gives};
 use crate::scene::Scene;
-use crate::select::Select;
+use crate::select::{Lookup, Select};
 
 /// What one source wants of every item, as it grows benefit by benefit.
 pub(crate) struct Wish<'a> {
     facts: &'a Facts,
     pub(crate) items: &'a [Item],
+    lookup: &'a Lookup,
     pub(crate) tab: &'a Tab,
     base: Base,
     personal: bool,
@@ -32,6 +33,7 @@ impl<'a> Wish<'a> {
         let mut wish = Self {
             facts: scene.facts,
             items: &scene.items,
+            lookup: &scene.lookup,
             tab,
             base: candidate.base,
             personal: candidate.personal,
@@ -218,7 +220,8 @@ impl<'a> Wish<'a> {
     }
 
     pub(crate) fn selected(&self, select: &Select) -> Vec<usize> {
-        self.eligible(|item| select.covers(item))
+        let personal = self.personal;
+        self.lookup.find(select, self.items, |item| !personal || item.cost_known)
     }
 
     fn eligible(&self, meant: impl Fn(&Item) -> bool) -> Vec<usize> {

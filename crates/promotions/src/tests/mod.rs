@@ -4,6 +4,7 @@ mod benefits;
 mod card;
 mod conditions;
 mod coupons;
+mod documented;
 mod explaining;
 mod laws;
 mod oracle;
