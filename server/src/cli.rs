@@ -86,6 +86,8 @@ enum Customers {
 enum Bench {
     /// Import against a bare COPY of the same rows
     Import(BenchArgs),
+    /// Decisions of the promotions engine: how long, how they grow, and that none breaks a law of money
+    Promotions(BenchArgs),
     /// Quotes a second against an endpoint that only echoes
     Quote(BenchArgs),
 }
@@ -157,6 +159,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor => return Ok(if doctor::run(&config).await { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
         Command::Config => print!("{}", config.display()?),
         Command::Bench(Bench::Import(args)) => bench::import::run(args.quick).await?,
+        Command::Bench(Bench::Promotions(args)) => bench::promotions::run(args.quick)?,
         Command::Bench(Bench::Quote(args)) => bench::quote::run(args.quick).await?,
     }
     Ok(ExitCode::SUCCESS)

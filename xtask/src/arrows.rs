@@ -29,7 +29,11 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "services",
         &["cache", "contract", "discount", "domain", "events", "notify", "promotions", "segmentation", "store"],
     ),
-    ("server", &["app", "cache", "contract", "domain", "embedded", "events", "notify", "services", "store"]),
+    // `promotions` for its bench alone.
+    (
+        "server",
+        &["app", "cache", "contract", "domain", "embedded", "events", "notify", "promotions", "services", "store"],
+    ),
     // For tests and for work on the checkout.
     ("testkit", &["embedded"]),
     ("xtask", &["embedded"]),

@@ -2,5 +2,6 @@
 
 pub mod import;
 pub mod machine;
+pub mod promotions;
 pub mod quote;
 pub mod shop;
