@@ -48,8 +48,14 @@ enum Command {
     /// Look after customers
     #[command(subcommand)]
     Customers(Customers),
+    /// Look after campaigns: check, publish, pause, go back
+    #[command(subcommand)]
+    Campaigns(commands::campaigns::Verb),
+    /// Make coupon codes by the million
+    #[command(subcommand)]
+    Coupons(commands::coupons::Verb),
     /// Look at everything Kava depends on, and say what to do
-    Doctor,
+    Doctor(DoctorArgs),
     /// Print the settings in force
     Config,
     /// Measure
@@ -68,6 +74,18 @@ struct ServeArgs {
     /// REST and probes only; needs no built site
     #[arg(long)]
     api_only: bool,
+}
+
+#[derive(Debug, Args)]
+struct DoctorArgs {
+    #[command(subcommand)]
+    of: Option<Books>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Books {
+    /// Whether the counters of coupons and budgets are the sums of their ledger
+    Ledger,
 }
 
 #[derive(Debug, Subcommand)]
@@ -156,7 +174,20 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Customers(Customers::SetPhone(args)) => {
             with_shop(&config, async |wired| commands::customers::run(args, &wired.shop).await).await?;
         }
-        Command::Doctor => return Ok(if doctor::run(&config).await { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        Command::Campaigns(verb) => {
+            if let Some(verb) = commands::campaigns::alone(verb)? {
+                with_shop(&config, async |wired| commands::campaigns::run(verb, wired).await).await?;
+            }
+        }
+        Command::Coupons(verb) => {
+            with_stop(&config, async |wired, stop| commands::coupons::run(verb, wired, stop).await).await?;
+        }
+        Command::Doctor(DoctorArgs { of: Some(Books::Ledger) }) => {
+            with_shop(&config, async |wired| commands::ledger::run(&wired.store).await).await?;
+        }
+        Command::Doctor(DoctorArgs { of: None }) => {
+            return Ok(if doctor::run(&config).await { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        }
         Command::Config => print!("{}", config.display()?),
         Command::Bench(Bench::Import(args)) => bench::import::run(args.quick).await?,
         Command::Bench(Bench::Promotions(args)) => bench::promotions::run(args.quick)?,
@@ -177,12 +208,23 @@ async fn with_shop_until(
     told: anyhow::Result<()>,
     verb: impl AsyncFnOnce(&Wired) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
+    with_stop(config, async |wired, stop| {
+        tokio::select! {
+            outcome = verb(wired) => outcome,
+            () = stop.asked() => told,
+        }
+    })
+    .await
+}
+
+/// The same for a verb that ends by itself, and in order, when it is asked to stop.
+async fn with_stop(
+    config: &Config,
+    verb: impl AsyncFnOnce(&Wired, &mut serve::Stop) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
     let mut stop = serve::Stop::listen();
     let wired = Wired::start(config).await?;
-    let outcome = tokio::select! {
-        outcome = verb(&wired) => outcome,
-        () = stop.asked() => told,
-    };
+    let outcome = verb(&wired, &mut stop).await;
     let stopped = wired.stop().await;
     outcome.and(stopped)
 }

@@ -158,6 +158,7 @@ async fn greet(config: &Config, address: SocketAddr, pages: bool, wired: &Wired)
         }
         println!("  customer    {}   at {origin}/sign-in, the code at {origin}/demo/messages", DEMO.customer_phone);
         println!("  till key    {}   (own prices: {})", DEMO.till_key, DEMO.pricing_till_key);
+        println!("  campaigns   {}   (a key for /api/v1/campaigns; coupon {})", DEMO.campaigns_key, DEMO.coupon);
     }
     println!("\nCtrl-C stops it.");
     Ok(())

@@ -1,11 +1,13 @@
 #![doc = include_str!("../README.md")]
 
+pub mod campaigns;
 pub mod customer;
 pub mod marketing;
 pub mod refusal;
 pub mod staff;
 pub mod till;
 
+pub use campaigns::CampaignApi;
 pub use customer::CustomerApi;
 pub use marketing::MarketingApi;
 pub use refusal::{FieldFault, Kind, Refusal};

@@ -3,7 +3,9 @@
 pub mod clock;
 mod fault;
 
+pub mod campaigns;
 pub mod cards;
+pub mod coupons;
 pub mod customer;
 mod guests;
 pub mod import;

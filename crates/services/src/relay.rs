@@ -6,7 +6,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::TimeDelta;
+use chrono::{DateTime, TimeDelta, Utc};
 use events::{Bus, BusError};
 use store::{StoreError, outbox};
 
@@ -28,6 +28,8 @@ const SESSIONS_KEPT: TimeDelta = TimeDelta::days(7);
 const CODES_KEPT: TimeDelta = TimeDelta::days(7);
 /// The bus has them, and knows for ever what it has; a week is for whoever looks into what happened.
 const ANNOUNCED_KEPT: TimeDelta = TimeDelta::days(7);
+/// Holds of coupons and budgets that are released in one transaction.
+const HOLDS: u32 = 1_000;
 
 #[derive(Debug, thiserror::Error)]
 pub enum RelayError {
@@ -47,6 +49,8 @@ pub struct Swept {
     pub logins: u64,
     /// Events that were announced.
     pub events: u64,
+    /// What open sessions held of coupons and budgets, and no longer do.
+    pub holds: u64,
 }
 
 /// Moves one batch to the bus; gives how many events it had, and 0 also while another relay is at work.
@@ -79,7 +83,8 @@ pub async fn relay_all(shop: &Shop, bus: &dyn Bus) -> Result<usize, RelayError> 
     }
 }
 
-/// Forgets old idempotency keys, expired baskets, used codes, dead log-ins and announced events.
+/// Forgets old idempotency keys, expired baskets, used codes, dead log-ins and announced events, and releases expired
+/// holds of coupons and budgets.
 ///
 /// # Errors
 /// Only when the store is away.
@@ -94,7 +99,18 @@ pub async fn sweep(shop: &Shop) -> Result<Swept, StoreError> {
         codes: shop.store.forget_code_uses(now - CODES_KEPT).await?,
         logins: customers + staff,
         events: shop.store.forget_published(now - ANNOUNCED_KEPT).await?,
+        holds: release_holds(shop, now).await?,
     })
+}
+
+async fn release_holds(shop: &Shop, now: DateTime<Utc>) -> Result<u64, StoreError> {
+    let mut released = 0;
+    loop {
+        match shop.store.sweep_holds(now, HOLDS).await? {
+            0 => return Ok(released),
+            some => released += some,
+        }
+    }
 }
 
 /// Relays and sweeps until the task is dropped; failures are logged and tried again.

@@ -68,7 +68,8 @@ pub async fn create_till(tx: &mut Tx, id: TillId, store: StoreId, name: &str) ->
     Ok(())
 }
 
-/// Lets the holder of a key in, by the key's SHA-256. Scopes: `till`, `till_prices`, `catalogue`, `orders`, `reports`.
+/// Lets the holder of a key in, by the key's SHA-256. Scopes: `till`, `till_prices`, `catalogue`, `orders`,
+/// `reports`, `campaigns`.
 ///
 /// # Errors
 /// `api_keys_pkey` when the same key was registered before.

@@ -20,10 +20,12 @@ pub struct Size {
 /// What callers need of a furnished shop.
 #[derive(Clone, Debug)]
 pub struct Furnished {
-    /// Bearer keys: a till's; one of another store's, whose prices are believed; one without the scope `till`.
+    /// Bearer keys: a till's; one of another store's, whose prices are believed; one without the scope `till`; and an
+    /// integrator's for campaigns.
     pub till_key: String,
     pub pricing_key: String,
     pub reports_key: String,
+    pub campaigns_key: String,
     pub skus: Vec<String>,
     pub codes: Vec<String>,
 }
@@ -55,7 +57,12 @@ pub async fn furnish(
     let skus = products(&mut tx, size.products).await?;
     let codes = customers(&mut tx, entropy, now, size.customers).await?;
     let mut keys = Vec::new();
-    for (name, scopes) in [("North", &["till"][..]), ("South", &["till", "till_prices"][..]), ("", &["reports"][..])] {
+    for (name, scopes) in [
+        ("North", &["till"][..]),
+        ("South", &["till", "till_prices"][..]),
+        ("", &["reports"][..]),
+        ("", &["campaigns"][..]),
+    ] {
         let key: String = entropy.bytes::<32>().iter().map(|byte| format!("{byte:02x}")).collect();
         let till = if name.is_empty() {
             None
@@ -71,7 +78,7 @@ pub async fn furnish(
     store::commit(tx).await?;
     let mut keys = keys.into_iter();
     let mut key = || keys.next().unwrap_or_default();
-    Ok(Furnished { till_key: key(), pricing_key: key(), reports_key: key(), skus, codes })
+    Ok(Furnished { till_key: key(), pricing_key: key(), reports_key: key(), campaigns_key: key(), skus, codes })
 }
 
 async fn products(tx: &mut Tx, count: u32) -> Result<Vec<String>, StoreError> {

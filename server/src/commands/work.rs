@@ -45,8 +45,8 @@ pub async fn run(args: Args, shop: &Shop) -> anyhow::Result<()> {
         Some(Job::Sweep) => {
             let swept = relay::sweep(shop).await?;
             println!(
-                "Forgot {} answers, {} baskets, {} codes, {} log-ins and {} announced events.",
-                swept.keys, swept.sessions, swept.codes, swept.logins, swept.events
+                "Forgot {} answers, {} baskets, {} codes, {} log-ins and {} announced events; released {} holds.",
+                swept.keys, swept.sessions, swept.codes, swept.logins, swept.events, swept.holds
             );
         }
         None => {

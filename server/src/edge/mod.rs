@@ -19,7 +19,7 @@ use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use cache::Cache;
-use contract::{CustomerApi, MarketingApi, StaffApi, TillApi};
+use contract::{CampaignApi, CustomerApi, MarketingApi, StaffApi, TillApi};
 use services::clock::{Clock, Entropy};
 use store::Store;
 use tower::ServiceExt;
@@ -40,6 +40,7 @@ pub struct Inner {
     pub till: Arc<dyn TillApi>,
     pub marketing: Arc<dyn MarketingApi>,
     pub staff: Arc<dyn StaffApi>,
+    pub campaigns: Arc<dyn CampaignApi>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
     /// For readiness.

@@ -1,8 +1,10 @@
 //! REST v1. One endpoint one file; rules that all share stand in `request`, `answer` and `problem`.
 
 mod answer;
+mod campaigns;
 mod cancel;
 mod close;
+mod coupons;
 mod get_session;
 mod identify;
 mod openapi;
@@ -11,12 +13,13 @@ mod products;
 mod put_session;
 mod query;
 pub mod request;
+mod rule_sets;
 
 use axum::Router;
 use axum::extract::Request;
 use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::Response;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use contract::{Kind, Refusal};
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
@@ -35,6 +38,18 @@ pub fn router(edge: &Edge) -> Router<Edge> {
         .route("/api/v1/sessions/{session_id}/close", post(close::close))
         .route("/api/v1/sessions/{session_id}/cancel", post(cancel::cancel))
         .route("/api/v1/products", get(products::products))
+        .route("/api/v1/rule-sets", get(rule_sets::list))
+        .route("/api/v1/rule-sets/{revision}", get(rule_sets::get))
+        .route("/api/v1/rule-sets/current", get(rule_sets::get_current).put(rule_sets::publish))
+        .route("/api/v1/rule-sets/draft", put(rule_sets::check))
+        .route("/api/v1/campaigns", get(campaigns::list))
+        .route("/api/v1/campaigns/{campaign_id}", get(campaigns::get).put(campaigns::put).delete(campaigns::delete))
+        .route("/api/v1/campaigns/{campaign_id}/pause", post(campaigns::pause))
+        .route("/api/v1/campaigns/{campaign_id}/resume", post(campaigns::resume))
+        .route("/api/v1/coupons/{code}", put(coupons::put))
+        .route("/api/v1/coupons/batches", post(coupons::make))
+        .route("/api/v1/coupons/batches/{batch_id}", get(coupons::batch))
+        .route("/api/v1/coupons/batches/{batch_id}/codes", get(coupons::codes))
         .route("/api/v1/openapi.json", get(openapi::openapi))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(edge.clone(), within_time))

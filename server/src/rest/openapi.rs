@@ -23,17 +23,36 @@ use utoipa::{Modify, OpenApi};
         super::close::close,
         super::cancel::cancel,
         super::products::products,
+        super::rule_sets::list,
+        super::rule_sets::get_current,
+        super::rule_sets::publish,
+        super::rule_sets::check,
+        super::rule_sets::get,
+        super::campaigns::list,
+        super::campaigns::get,
+        super::campaigns::put,
+        super::campaigns::delete,
+        super::campaigns::pause,
+        super::campaigns::resume,
+        super::coupons::put,
+        super::coupons::make,
+        super::coupons::batch,
+        super::coupons::codes,
     ),
-    modifiers(&TillKey),
+    modifiers(&Keys),
 )]
 pub struct Api;
 
-struct TillKey;
+/// Bearer keys: a till's, and an integrator's with the scope `campaigns`.
+struct Keys;
 
-impl Modify for TillKey {
+impl Modify for Keys {
     fn modify(&self, api: &mut utoipa::openapi::OpenApi) {
-        let scheme = SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).build());
-        api.components.get_or_insert_with(Default::default).add_security_scheme("till_key", scheme);
+        let components = api.components.get_or_insert_with(Default::default);
+        for key in ["till_key", "integrator_key"] {
+            let scheme = SecurityScheme::Http(Http::builder().scheme(HttpAuthScheme::Bearer).build());
+            components.add_security_scheme(key, scheme);
+        }
     }
 }
 

@@ -1,25 +1,31 @@
 //! What a handler takes from a request, in this order: who calls, the key that makes it count once, the path, the body.
 //! So a stranger's body is never read, and every refusal is a problem of ours.
 
+use std::str::FromStr;
+
 use axum::RequestExt;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use bytes::BytesMut;
 use contract::till::TillCaller;
 use contract::{IdempotencyKey, Kind, Refusal};
-use domain::SessionId;
+use domain::{CampaignId, SessionId};
 use futures::StreamExt;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH};
 use http::request::Parts;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use serde_json::error::Category;
 use serde_path_to_error::Segment;
+use uuid::Uuid;
 
 use super::Refused;
 use crate::edge::Edge;
 
 /// The largest body of a request.
 pub const MAX_BODY: usize = 256 * 1024;
+/// The largest rule set: some thousands of campaigns.
+const MAX_RULES: usize = 2 * 1024 * 1024;
 
 /// The till that the bearer key belongs to.
 pub struct Till(pub TillCaller);
@@ -30,6 +36,18 @@ impl FromRequestParts<Edge> for Till {
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Refused> {
         let key = bearer(parts).ok_or_else(Refusal::unauthenticated)?;
         Ok(Self(edge.till.authenticate(key).await?))
+    }
+}
+
+/// Who may change campaigns with the bearer key.
+pub struct Author(pub contract::campaigns::Author);
+
+impl FromRequestParts<Edge> for Author {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Refused> {
+        let key = bearer(parts).ok_or_else(Refusal::unauthenticated)?;
+        Ok(Self(edge.campaigns.author(key).await?))
     }
 }
 
@@ -65,11 +83,42 @@ impl FromRequestParts<Edge> for InSession {
     type Rejection = Refused;
 
     async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Refused> {
-        let id = Path::<String>::from_request_parts(parts, edge).await.ok().and_then(|Path(id)| id.parse().ok());
-        Ok(Self(id.ok_or_else(|| {
-            Refusal::malformed("invalid-session-id", "A session's id is a UUID that the till makes.")
-        })?))
+        let detail = "A session's id is a UUID that the till makes.";
+        Ok(Self(id_in_path(parts, edge, || Refusal::malformed("invalid-session-id", detail)).await?))
     }
+}
+
+/// The campaign that the path names.
+pub struct InCampaign(pub CampaignId);
+
+impl FromRequestParts<Edge> for InCampaign {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Refused> {
+        let detail = "A campaign's id is a UUID that its author makes.";
+        Ok(Self(id_in_path(parts, edge, || Refusal::malformed("invalid-campaign-id", detail)).await?))
+    }
+}
+
+/// The batch of coupons that the path names.
+pub struct InBatch(pub Uuid);
+
+impl FromRequestParts<Edge> for InBatch {
+    type Rejection = Refused;
+
+    async fn from_request_parts(parts: &mut Parts, edge: &Edge) -> Result<Self, Refused> {
+        let detail = "There is no batch of this id.";
+        Ok(Self(id_in_path(parts, edge, || Refusal::not_found("batch-not-found", detail)).await?))
+    }
+}
+
+async fn id_in_path<T: FromStr>(
+    parts: &mut Parts,
+    edge: &Edge,
+    otherwise: impl FnOnce() -> Refusal,
+) -> Result<T, Refusal> {
+    let id = Path::<String>::from_request_parts(parts, edge).await.ok().and_then(|Path(id)| id.parse().ok());
+    id.ok_or_else(otherwise)
 }
 
 /// The JSON body. The content type is not looked at: a bearer key is needed anyway, so no browser form can come here.
@@ -79,25 +128,37 @@ impl<T: DeserializeOwned> FromRequest<Edge> for Payload<T> {
     type Rejection = Refused;
 
     async fn from_request(request: Request, _: &Edge) -> Result<Self, Refused> {
-        let bytes = read(request).await?;
+        let bytes = read(request, MAX_BODY).await?;
         Ok(Self(parse(&bytes)?))
     }
 }
 
-async fn read(request: Request) -> Result<BytesMut, Refusal> {
+/// A rule set or a campaign, which may be larger than what a till sends; it is read where it is checked.
+pub struct Rules(pub Value);
+
+impl FromRequest<Edge> for Rules {
+    type Rejection = Refused;
+
+    async fn from_request(request: Request, _: &Edge) -> Result<Self, Refused> {
+        let bytes = read(request, MAX_RULES).await?;
+        Ok(Self(parse(&bytes)?))
+    }
+}
+
+async fn read(request: Request, most: usize) -> Result<BytesMut, Refusal> {
     let too_large = || {
-        let detail = format!("A request has at most {MAX_BODY} bytes.");
+        let detail = format!("This request has at most {most} bytes.");
         Refusal::new(Kind::TooLarge, "body-too-large", detail)
     };
     let declared = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    if declared.is_some_and(|length| length > MAX_BODY as u64) {
+    if declared.is_some_and(|length| length > most as u64) {
         return Err(too_large());
     }
     let mut bytes = BytesMut::with_capacity(declared.and_then(|length| usize::try_from(length).ok()).unwrap_or(4_096));
     let mut stream = Body::into_data_stream(request.with_limited_body().into_body());
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|_| Refusal::malformed("body-broken", "The request broke off before its end."))?;
-        if bytes.len() + chunk.len() > MAX_BODY {
+        if bytes.len() + chunk.len() > most {
             return Err(too_large());
         }
         bytes.extend_from_slice(&chunk);

@@ -1,6 +1,7 @@
 //! The edge of the shop on a real PostgreSQL: REST's rules, pages' policy, and what survives a kill.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a test cannot set up, it cannot go on without")]
 
+mod campaigns;
 mod edge;
 mod kill;
 mod openapi;

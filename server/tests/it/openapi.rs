@@ -56,11 +56,26 @@ fn operations_are_those_of_the_contract() {
     assert_eq!(
         operations,
         [
+            "DELETE /api/v1/campaigns/{campaign_id}",
+            "GET /api/v1/campaigns",
+            "GET /api/v1/campaigns/{campaign_id}",
+            "GET /api/v1/coupons/batches/{batch_id}",
+            "GET /api/v1/coupons/batches/{batch_id}/codes",
             "GET /api/v1/products",
+            "GET /api/v1/rule-sets",
+            "GET /api/v1/rule-sets/current",
+            "GET /api/v1/rule-sets/{revision}",
             "GET /api/v1/sessions/{session_id}",
+            "POST /api/v1/campaigns/{campaign_id}/pause",
+            "POST /api/v1/campaigns/{campaign_id}/resume",
+            "POST /api/v1/coupons/batches",
             "POST /api/v1/identify",
             "POST /api/v1/sessions/{session_id}/cancel",
             "POST /api/v1/sessions/{session_id}/close",
+            "PUT /api/v1/campaigns/{campaign_id}",
+            "PUT /api/v1/coupons/{code}",
+            "PUT /api/v1/rule-sets/current",
+            "PUT /api/v1/rule-sets/draft",
             "PUT /api/v1/sessions/{session_id}",
         ]
     );

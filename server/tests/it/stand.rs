@@ -18,7 +18,6 @@ use tower::ServiceExt;
 pub struct Stand {
     pub router: Router,
     pub shop: Furnished,
-    #[expect(dead_code, reason = "keeps the shop of the router alive")]
     pub wired: Wired,
     pub database: TestDatabase,
     site: Option<PathBuf>,

@@ -1,8 +1,10 @@
-//! The demo shop: two London cafés, their menu, three members of staff, and guests with ninety days of habits.
+//! The demo shop: two London cafés, their menu and campaigns, three members of staff, and guests with ninety days of
+//! habits.
 //!
 //! The guests are drawn from a fixed seed, so every demo tells the same story; only the dates follow the clock. Their
 //! phones are from the range that Ofcom keeps free for drama (07700 900000 to 900999).
 
+mod campaigns;
 mod catalogue;
 mod history;
 
@@ -26,6 +28,10 @@ pub struct Demo {
     /// Bearer key of the first till; and of the second, whose own prices are believed.
     pub till_key: &'static str,
     pub pricing_till_key: &'static str,
+    /// Bearer key of an integrator that looks after campaigns.
+    pub campaigns_key: &'static str,
+    /// A coupon that everybody may use once.
+    pub coupon: &'static str,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,6 +52,8 @@ pub const DEMO: Demo = Demo {
     customer_phone: history::ANNA_PHONE,
     till_key: "kava-demo-till-soho-1",
     pricing_till_key: "kava-demo-till-camden-1",
+    campaigns_key: "kava-demo-campaigns",
+    coupon: campaigns::WELCOME,
 };
 
 /// Sets the demo shop up in an empty database, in one transaction, and fits its first segments.
@@ -98,6 +106,9 @@ async fn seed(shop: &Shop, tx: &mut Tx, hashes: Vec<String>, now: DateTime<Utc>)
         store::tills::create_key(tx, &hash, Some(till), scopes, now).await?;
         tills.push((store, till));
     }
+    let hash: [u8; 32] = Sha256::digest(DEMO.campaigns_key).into();
+    store::tills::create_key(tx, &hash, None, &["campaigns"], now).await?;
+    campaigns::seed(tx, now).await?;
     for (member, password_hash) in DEMO.staff.iter().zip(hashes) {
         let new = NewStaff {
             id: StaffId(shop.entropy.id(now)),
