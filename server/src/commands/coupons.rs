@@ -70,7 +70,7 @@ pub struct Generate {
 
 /// # Errors
 /// Says what is wrong with the batch, and after a stop how many codes there are and how to go on.
-pub async fn run(verb: Verb, wired: &Wired, stop: &mut Stop) -> anyhow::Result<()> {
+pub(crate) async fn run(verb: Verb, wired: &Wired, stop: &mut Stop) -> anyhow::Result<()> {
     let shop = &wired.shop;
     match verb {
         Verb::Generate(args) => generate(args, wired, stop).await,
@@ -122,7 +122,7 @@ async fn generate(args: Generate, wired: &Wired, stop: &mut Stop) -> anyhow::Res
     if let Some(recipients) = &mut recipients {
         recipients.skip(batch.made)?;
     }
-    let mut shown = Shown::new(batch.made);
+    let shown = Shown::new(batch.made);
     while batch.made < batch.count {
         let before = batch.made;
         let chunk = async {

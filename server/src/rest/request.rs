@@ -3,7 +3,6 @@
 
 use std::str::FromStr;
 
-use axum::RequestExt;
 use axum::body::Body;
 use axum::extract::{FromRequest, FromRequestParts, Path, Request};
 use bytes::BytesMut;
@@ -155,7 +154,7 @@ async fn read(request: Request, most: usize) -> Result<BytesMut, Refusal> {
         return Err(too_large());
     }
     let mut bytes = BytesMut::with_capacity(declared.and_then(|length| usize::try_from(length).ok()).unwrap_or(4_096));
-    let mut stream = Body::into_data_stream(request.with_limited_body().into_body());
+    let mut stream = Body::into_data_stream(request.into_body());
     while let Some(chunk) = stream.next().await {
         let chunk = chunk.map_err(|_| Refusal::malformed("body-broken", "The request broke off before its end."))?;
         if bytes.len() + chunk.len() > most {

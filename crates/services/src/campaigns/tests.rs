@@ -59,7 +59,7 @@ async fn what_is_published_is_in_force_and_what_was_before_can_be_read() {
     assert_eq!(shop.publish(&author(), again, Some(first.revision)).await.unwrap(), first);
 
     let second = shop.publish(&author(), json!({}), None).await.unwrap();
-    assert_eq!(shop.rule_set(Some(first.revision)).await.unwrap().current, false);
+    assert!(!shop.rule_set(Some(first.revision)).await.unwrap().current);
     let page = shop.rule_sets(None, 1).await.unwrap();
     assert_eq!(
         (page.current, &page.revisions[..], page.next),

@@ -2,6 +2,7 @@
 
 mod batch;
 mod guard;
+mod shown;
 
 use chrono::{DateTime, Utc};
 use contract::Refusal;

@@ -6,6 +6,7 @@ use chrono::TimeDelta;
 use contract::campaigns::{BatchRequest, BatchState};
 use contract::{CampaignApi, IdempotencyKey, Kind};
 use domain::{CustomerId, TillId};
+use promotions::Standing;
 use serde_json::json;
 use uuid::Uuid;
 
@@ -186,5 +187,41 @@ async fn who_guesses_has_to_wait_and_learns_nothing() {
     let elsewhere = TillId(Uuid::from_u128(9));
     assert_eq!(shop.guard_coupons(elsewhere, customer).await.err().unwrap().kind, Kind::TooMany);
     assert!(shop.guard_coupons(elsewhere, None).await.is_ok());
+    drop((shop, pool, database));
+}
+
+#[tokio::test]
+async fn however_a_code_is_typed_its_limits_are_counted_under_one() {
+    let Bare { shop, pool, database } = scene().await;
+    let (till, anna) = (TillId(Uuid::from_u128(1)), CustomerId(Uuid::from_u128(3)));
+    let ends = shop.clock.now();
+    shop.put_coupon(&author(), "WELCOME10", CouponRequest { ends_at: Some(ends), ..word(OPENED) }).await.unwrap();
+    shop.put_coupon(&author(), "annas", CouponRequest { recipient: Some(anna), ..word(OPENED) }).await.unwrap();
+    shop.put_coupon(&author(), "gone", CouponRequest { disabled: true, ..word(OPENED) }).await.unwrap();
+    let typed = ["welcome-10", "Welcome 10", "annas", "gone", "?"].map(str::to_owned);
+    let shown = shop.coupons_shown(till, Some(anna), &typed).await.unwrap();
+    let codes: Vec<&str> = shown.iter().map(|coupon| coupon.code.as_str()).collect();
+    assert_eq!(codes, ["WELCOME10", "WELCOME10", "ANNAS", "GONE", "?"]);
+    let good = |recipient, until| Standing::Good { campaign: OPENED, recipient, from: None, until };
+    let standings: Vec<&Standing> = shown.iter().map(|coupon| &coupon.standing).collect();
+    assert_eq!(
+        standings,
+        [
+            &good(None, Some(ends)),
+            &good(None, Some(ends)),
+            &good(Some(anna), None),
+            &Standing::Disabled,
+            &Standing::Unknown
+        ]
+    );
+    assert_eq!(shop.coupons_shown(till, None, &[]).await.unwrap(), []);
+    // Whoever tries out the codes of others is a guesser as well.
+    for number in 0..40 {
+        let own = CouponRequest { recipient: Some(anna), ..word(OPENED) };
+        shop.put_coupon(&author(), &format!("annas{number}"), own).await.unwrap();
+    }
+    let all: Vec<String> = (0..40).map(|number| format!("annas{number}")).collect();
+    assert!(shop.coupons_shown(till, Some(anna), &all).await.is_ok());
+    assert_eq!(shop.coupons_shown(till, None, &all).await.unwrap_err().kind, Kind::TooMany);
     drop((shop, pool, database));
 }
