@@ -165,3 +165,50 @@ async fn a_word_becomes_a_code() {
     desk.put("/api/v1/coupons/%D1%87%D0%B0%D0%B9", &json!({})).await.is_problem(422, "invalid-body");
     assert_eq!(desk.put("/api/v1/coupons/%D1%87%D0%B0%D0%B9", &word).await.json()["code"], "ЧАЙ");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_single_use_code_is_used_once_however_it_is_typed() {
+    let desk = Desk::new().await;
+    desk.put(&format!("/api/v1/campaigns/{CAMPAIGN}"), &campaign()).await;
+    desk.put("/api/v1/coupons/once-only", &json!({"campaign_id": CAMPAIGN})).await;
+    let cart = |code: &str| {
+        let lines = json!([{"sku": desk.0.shop.skus[0], "quantity": 2}]);
+        json!({"currency": "EUR", "coupon_codes": [code], "lines": lines})
+    };
+    let (first, second) = (crate::stand::id(), crate::stand::id());
+    let quote = desk.0.put(&first, &cart("Once Only")).await.json();
+    let said =
+        |quote: &Value, kind: &str| quote["effects"].as_array().unwrap().iter().any(|effect| effect["type"] == kind);
+    assert!(said(&quote, "accept_coupon") && quote["discount"].as_i64().unwrap() > 0, "{quote}");
+    for spelling in ["ONCEONLY", "once_only", "Once Only"] {
+        let refused = desk.0.put(&second, &cart(spelling)).await.json();
+        assert!(said(&refused, "reject_coupon") && refused["discount"] == 0, "{refused}");
+    }
+    // Given up, it is another's to use.
+    let cancelled = desk.0.post(&format!("/api/v1/sessions/{first}/cancel"), "c", &json!({})).await;
+    assert_eq!(cancelled.status, 200, "{}", cancelled.text);
+    assert!(said(&desk.0.put(&second, &cart("once-only")).await.json(), "accept_coupon"));
+    assert_eq!(desk.0.wired.store.audit_limits().await.unwrap(), []);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_till_that_guesses_waits_and_sells_on_without_codes() {
+    let desk = Desk::new().await;
+    let cart = |codes: &[String]| {
+        let lines = json!([{"sku": desk.0.shop.skus[0], "quantity": 1}]);
+        json!({"currency": "EUR", "coupon_codes": codes, "lines": lines})
+    };
+    let session = crate::stand::id();
+    let mut refused = None;
+    for guess in 0..40 {
+        let answer = desk.0.put(&session, &cart(&[format!("GUESS{guess}")])).await;
+        if answer.status != 200 {
+            refused = Some(answer);
+            break;
+        }
+    }
+    let refused = refused.unwrap();
+    refused.is_problem(429, "too-many-requests");
+    assert!(refused.header("retry-after").parse::<u32>().unwrap() <= 60);
+    assert_eq!(desk.0.put(&session, &cart(&[])).await.status, 200);
+}

@@ -226,7 +226,7 @@ impl Shop {
     fn ended<T>(&self, story: Result<T, Stop>) -> Result<T, Refusal> {
         story.map_err(|stop| match stop {
             Stop::Refused(refusal) => refusal,
-            Stop::Failed(StoreError::Busy(_)) => {
+            Stop::Again | Stop::Failed(StoreError::Busy(_)) => {
                 let detail = "Somebody else is publishing just now. Nothing was changed; try again.";
                 Refusal { retry_after: Some(1), ..Refusal::new(Kind::Busy, "rules-busy", detail) }
             }

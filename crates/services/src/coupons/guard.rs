@@ -16,7 +16,7 @@ const CUSTOMER: u32 = 10;
 const MINUTE: Duration = Duration::from_secs(60);
 
 /// Stands before the look-up of one session's coupon codes.
-pub struct Guard<'a> {
+pub(crate) struct Guard<'a> {
     shop: &'a Shop,
     /// Who is counted, and how many wrong codes they may show.
     counted: Vec<(String, u32)>,
@@ -27,7 +27,7 @@ impl Shop {
     ///
     /// # Errors
     /// `too-many-requests`.
-    pub async fn guard_coupons(&self, till: TillId, customer: Option<CustomerId>) -> Result<Guard<'_>, Refusal> {
+    pub(crate) async fn guard_coupons(&self, till: TillId, customer: Option<CustomerId>) -> Result<Guard<'_>, Refusal> {
         let mut counted = vec![(format!("wrong-coupon:till:{till}"), TILL)];
         counted.extend(customer.map(|customer| (format!("wrong-coupon:customer:{customer}"), CUSTOMER)));
         for (who, _) in &counted {
@@ -49,7 +49,7 @@ impl Guard<'_> {
     ///
     /// # Errors
     /// `too-many-requests` when these were too many.
-    pub async fn count(&self, wrong: &[String]) -> Result<(), Refusal> {
+    pub(crate) async fn count(&self, wrong: &[String]) -> Result<(), Refusal> {
         for code in wrong {
             let mark = Sha256::digest(code.as_bytes());
             for (who, most) in &self.counted {

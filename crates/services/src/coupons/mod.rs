@@ -14,7 +14,6 @@ use store::coupons::{self, Coupon};
 
 pub use batch::{CHUNK, MAX_COUNT, NewBatch};
 pub(crate) use batch::{batch_not_found, view, view_codes};
-pub use guard::Guard;
 
 use crate::Shop;
 

@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::till::TillCaller;
 use domain::SessionId;
-use promotions::{Coupon, Decision, Facts, Room, Rules, Standing};
+use promotions::{Decision, Facts, Room, Rules};
 use store::limits::{self, Account, Holder, Reserved, Use};
 use store::sessions;
 
@@ -18,28 +18,6 @@ const HELD_FOR: TimeDelta = TimeDelta::minutes(5);
 const TRIES: u32 = 6;
 
 impl Shop {
-    /// What the books say of the codes that were presented, each once.
-    pub(super) async fn coupons_of(&self, codes: &[String]) -> Result<Vec<Coupon>, Stop> {
-        if codes.is_empty() {
-            return Ok(Vec::new());
-        }
-        let found = self.store.coupons(codes).await?;
-        let coupons = codes.iter().zip(found).map(|(typed, coupon)| Coupon {
-            code: typed.clone(),
-            standing: match coupon {
-                None => Standing::Unknown,
-                Some(coupon) if coupon.disabled_at.is_some() => Standing::Disabled,
-                Some(coupon) => Standing::Good {
-                    campaign: coupon.campaign,
-                    recipient: coupon.recipient,
-                    from: coupon.starts_at,
-                    until: coupon.ends_at,
-                },
-            },
-        });
-        Ok(coupons.collect())
-    }
-
     /// Evaluates with what the limited accounts have left for this session.
     pub(super) async fn evaluate_within_limits(
         &self,
@@ -107,7 +85,7 @@ impl Shop {
             return Ok(true);
         }
         let codes: Vec<String> = facts.coupons.iter().map(|coupon| coupon.code.clone()).collect();
-        let coupons = self.coupons_of(&codes).await?;
+        let coupons = self.coupons_known(&codes).await?;
         let again = promotions::evaluate(&Facts { at: now, coupons, ..facts.clone() }, &open.rules);
         Ok(again.lines == open.decision.lines)
     }

@@ -83,7 +83,8 @@ impl Shop {
             QuoteMode::Dry { at: None } | QuoteMode::Stored => now,
         };
         let pinned = standing.filter(|open| now + TIME_TO_PAY < open.expires_at);
-        let coupons = self.coupons_of(&basket.coupons).await?;
+        let who = buyer.as_ref().map(|buyer| buyer.guest.customer.id);
+        let coupons = self.coupons_shown(caller.till, who, &basket.coupons).await?;
         let lines = basket.find(shop, caller.sets_prices, pinned.map(|open| &open.basis.facts))?;
         let (revision, rules) = match pinned {
             Some(open) => (open.revision, open.rules.clone()),
