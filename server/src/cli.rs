@@ -108,6 +108,8 @@ enum Bench {
     Promotions(BenchArgs),
     /// Quotes a second against an endpoint that only echoes
     Quote(BenchArgs),
+    /// Quotes, and durable closes against bare commits of the same PostgreSQL
+    Till(BenchArgs),
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -192,6 +194,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(Bench::Import(args)) => bench::import::run(args.quick).await?,
         Command::Bench(Bench::Promotions(args)) => bench::promotions::run(args.quick)?,
         Command::Bench(Bench::Quote(args)) => bench::quote::run(args.quick).await?,
+        Command::Bench(Bench::Till(args)) => bench::till::run(args.quick).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -29,6 +29,7 @@ pub struct Wired {
     pub cache: Arc<dyn Cache>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
+    database: String,
     servers: Servers,
 }
 
@@ -91,7 +92,13 @@ impl Wired {
             OpenSessions::Database => Pace::exact(),
         };
         let shop = Shop::new(store.clone(), cache.clone(), sms, clock.clone(), entropy.clone()).at_pace(pace);
-        Ok(Self { shop, store, cache, clock, entropy, servers })
+        Ok(Self { shop, store, cache, clock, entropy, database, servers })
+    }
+
+    /// Where its PostgreSQL answers; with its password, where it has one.
+    #[must_use]
+    pub fn database_url(&self) -> &str {
+        &self.database
     }
 
     /// The edge of this shop.
@@ -120,7 +127,7 @@ impl Wired {
     /// # Errors
     /// When one does not stop.
     pub async fn stop(self) -> anyhow::Result<()> {
-        let Self { shop, store, cache, clock, entropy, servers } = self;
+        let Self { shop, store, cache, clock, entropy, database: _, servers } = self;
         // Baskets that were answered and not written yet; a database that is away is not waited for.
         if tokio::time::timeout(SETTLING, shop.settle()).await.is_err() {
             tracing::warn!("some open baskets could not be written; their tills put them again");

@@ -11,6 +11,7 @@ use crate::benefit::Benefit;
 use crate::campaign::{Campaign, Mode, Params};
 use crate::condition::Condition;
 use crate::explanation::Subject;
+use crate::facts::Facts;
 use crate::select::{Names, Select};
 
 /// Checked [`Params`], ready to decide. Cloning shares it.
@@ -29,6 +30,13 @@ impl Rules {
     #[must_use]
     pub fn params(&self) -> &Params {
         &self.0.params
+    }
+
+    /// Whether a decision on these facts may draw on anything limited, told without looking at the basket: where not,
+    /// [`Rules::accounts`] is empty.
+    #[must_use]
+    pub fn may_be_limited(&self, facts: &Facts) -> bool {
+        self.0.budgeted || !facts.coupons.is_empty()
     }
 
     /// Campaigns as they are applied, then the card, then coupons by code.
@@ -55,6 +63,8 @@ pub(crate) struct Snapshot {
     /// In the order of application: by priority, then id.
     pub plans: Vec<Plan>,
     pub by_id: HashMap<CampaignId, usize>,
+    /// A campaign that needs no coupon has a budget.
+    pub budgeted: bool,
     /// Where each group's campaigns compete, if they do.
     pub modes: Vec<Mode>,
     index: Index,
@@ -106,7 +116,11 @@ impl Snapshot {
         }
         let by_id = plans.iter().enumerate().map(|(place, plan)| (plan.id, place)).collect();
         let index = Index::new(&plans, &params);
-        Self { params, names, plans, by_id, modes, index }
+        let budgeted = params
+            .campaigns
+            .iter()
+            .any(|campaign| campaign.enabled && campaign.coupon.is_none() && !campaign.budgets.is_empty());
+        Self { budgeted, params, names, plans, by_id, modes, index }
     }
 
     pub(crate) fn campaign(&self, plan: &Plan) -> &Campaign {

@@ -32,6 +32,16 @@ alter table sessions
 drop index sessions_expiring;
 create index sessions_open on sessions (id) where state = 'open';
 alter table sessions set (fillfactor = 70);
+-- Of a known till, and a customer who was just read; nothing of these is ever deleted. Checking it would cost a put more
+-- than writing its row, and would make it wait for whoever holds the customer.
+alter table sessions
+    drop constraint sessions_customer_id_fkey,
+    drop constraint sessions_store_id_fkey,
+    drop constraint sessions_till_id_fkey;
+-- A basket and its answer are read and written whole: kept in the row, not compressed beside it.
+alter table sessions set (toast_tuple_target = 8160);
+alter table session_answers set (toast_tuple_target = 8160);
+alter table outbox set (toast_tuple_target = 8160);
 
 alter table idempotency_keys
     alter column body drop not null,

@@ -160,7 +160,7 @@ pub async fn buyers(
     let rows: Vec<BuyerRow> = sqlx::query_as(
         "select id, visits, spent, first_purchase_at, last_purchase_at, composition, segment_model, segment_index, \
              savings, (select m.id from segment_models m where m.in_use) as model_in_use \
-         from customers where id = any($1) order by id for update",
+         from customers where id = any($1) order by id for no key update",
     )
     .bind(customers.iter().map(|id| id.0).collect::<Vec<_>>())
     .fetch_all(&mut **tx)

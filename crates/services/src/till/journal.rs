@@ -23,7 +23,7 @@ const MOST: usize = 256;
 /// When this many were written at once the shop is busy.
 const BUSY: usize = 24;
 /// What a busy shop gives its baskets to grow before they are written.
-const MOMENT: Duration = Duration::from_millis(20);
+const MOMENT: Duration = Duration::from_millis(100);
 /// When all that is to be written is in somebody's hands.
 const BLINK: Duration = Duration::from_millis(1);
 /// How long a database that is away is left alone.

@@ -98,5 +98,5 @@ pub(super) fn uses(decision: &Decision) -> Vec<Use<'_>> {
 
 /// Whether evaluating needs the database: something limited may be drawn on, or is held.
 pub(super) fn is_limited(facts: &Facts, rules: &Rules, standing: Option<&OpenSession>) -> bool {
-    standing.is_some_and(|open| open.limited) || !rules.accounts(facts).is_empty()
+    standing.is_some_and(|open| open.limited) || (rules.may_be_limited(facts) && !rules.accounts(facts).is_empty())
 }

@@ -57,7 +57,11 @@ impl Subscriber for Counter {
 }
 
 /// Runs a story on this thread and counts its statements, without begin and commit.
+///
+/// One at a time: listeners that come and go together hide statements from each other.
 async fn counted<T>(story: impl Future<Output = T>) -> (usize, Vec<String>) {
+    static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    let _alone = ALONE.lock().await;
     let counter = Counter::default();
     let guard = tracing::subscriber::set_default(counter.clone());
     story.await;
