@@ -5,7 +5,7 @@ import { filmed, withCamera, withDetector } from '../support/camera';
 for (const kind of ['QR code', 'Barcode'] as const) {
   test(`the camera reads the ${kind} on a customer's phone`, async ({ customer, playwright, launchOptions, baseURL, faults }) => {
     await open(customer.page, '/');
-    if (kind === 'Barcode') await customer.page.getByText(kind, { exact: true }).click();
+    await customer.page.getByRole('radiogroup', { name: 'Kind of code' }).getByRole('radio', { name: kind }).check();
     const seen = await filmed(customer.page, customer.page.getByRole('img', { name: `${kind} for the till` }));
 
     await withCamera(playwright.chromium, launchOptions, seen, async (browser) => {
