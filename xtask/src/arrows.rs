@@ -18,6 +18,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("discount", &["domain"]),
     ("promotions", &["domain"]),
     ("segmentation", &["domain"]),
+    // The till's half of what is agreed with it: what runs on a device without a network.
+    ("till", &["contract", "domain"]),
     // Ports.
     ("cache", &["domain"]),
     ("embedded", &[]),
@@ -27,12 +29,12 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // The stories, and the one binary.
     (
         "services",
-        &["cache", "contract", "discount", "domain", "events", "notify", "promotions", "segmentation", "store"],
+        &["cache", "contract", "discount", "domain", "events", "notify", "promotions", "segmentation", "store", "till"],
     ),
     // `promotions` for its bench alone.
     (
         "server",
-        &["app", "cache", "contract", "domain", "embedded", "events", "notify", "promotions", "services", "store"],
+        &["app", "cache", "contract", "domain", "embedded", "events", "notify", "promotions", "services", "store", "till"],
     ),
     // For tests and for work on the checkout.
     ("testkit", &["embedded"]),
@@ -52,7 +54,7 @@ const RESERVED: &[(&str, &[&str])] = &[
 ];
 
 /// What an engine must not have: a clock, I/O, threads of its own, a log.
-const ENGINES: &[&str] = &["discount", "promotions", "segmentation", "domain"];
+const ENGINES: &[&str] = &["discount", "promotions", "segmentation", "domain", "till"];
 const IMPURE: &[&str] = &["tokio", "tracing", "reqwest", "async-trait", "futures", "axum"];
 
 /// What no customer downloads.
@@ -82,6 +84,7 @@ const NEVER_IN_THE_BROWSER: &[&str] = &[
     "sqlx-core",
     "store",
     "testkit",
+    "till",
     "tokio",
     "tower-http",
     "utoipa",

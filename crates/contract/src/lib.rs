@@ -1,15 +1,19 @@
 #![doc = include_str!("../README.md")]
 
+pub mod adapter;
 pub mod campaigns;
 pub mod customer;
 pub mod marketing;
+pub mod offline;
 pub mod refusal;
 pub mod staff;
 pub mod till;
 
+pub use adapter::AdapterApi;
 pub use campaigns::CampaignApi;
 pub use customer::CustomerApi;
 pub use marketing::MarketingApi;
+pub use offline::OfflineApi;
 pub use refusal::{FieldFault, Kind, Refusal};
 pub use staff::StaffApi;
 pub use till::TillApi;

@@ -186,6 +186,12 @@ impl CodeHandle {
     pub fn from_seed(seed: u64) -> Self {
         Self((seed % Self::SEEDS) as i64)
     }
+
+    /// The 10 characters that a rotating code carries it as.
+    #[must_use]
+    pub fn text(self) -> String {
+        base32(self.0 as u64, HANDLE_CHARS)
+    }
 }
 
 /// The time step that a moment falls into.
@@ -198,7 +204,7 @@ impl RotatingSecret {
     /// The text that the QR code carries at this step.
     #[must_use]
     pub fn code(&self, handle: CodeHandle, step: i64) -> String {
-        let handle_text = base32(handle.0 as u64, HANDLE_CHARS);
+        let handle_text = handle.text();
         let step_text = base32(step as u64, STEP_CHARS);
         format!("{PREFIX}{handle_text}{step_text}{}", self.tag(handle, step))
     }
@@ -216,6 +222,15 @@ impl RotatingSecret {
             return Err(CodeError::Expired);
         }
         Ok(())
+    }
+
+    /// As [`RotatingSecret::verify`], at whatever time: for a code that was scanned offline and comes in later.
+    ///
+    /// # Errors
+    /// [`CodeError::Unknown`] for a tag that this secret did not make.
+    pub fn verify_ever(&self, code: &RotatingCode) -> Result<(), CodeError> {
+        let shown = code.step.checked_mul(STEP_SECONDS).and_then(|seconds| DateTime::from_timestamp(seconds, 0));
+        self.verify(code, shown.ok_or(CodeError::Unknown)?)
     }
 
     fn tag(&self, handle: CodeHandle, step: i64) -> String {
@@ -304,6 +319,7 @@ mod tests {
             let steps = (step_at(scanned) - step_at(at(now))).abs();
             let expected = if steps <= TOLERATED_STEPS { Ok(()) } else { Err(CodeError::Expired) };
             prop_assert_eq!(secret.verify(&code, scanned), expected);
+            prop_assert_eq!(secret.verify_ever(&code), Ok(()));
         }
 
         #[test]

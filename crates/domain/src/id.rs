@@ -45,6 +45,8 @@ ids! {
     TillId,
     /// Somebody who works for the chain.
     StaffId,
+    /// A permission for a till that is offline.
+    GrantId,
     /// One fit of the segmentation.
     SegmentModelId,
 }

@@ -17,7 +17,7 @@ pub use card::{Card, CardReason, CardScope};
 pub use catalogue::{CategoryId, Product, Sku};
 pub use code::{CodeError, CodeKind, CustomerCode, RotatingCode, RotatingSecret};
 pub use coupon::{CouponCode, CouponCodeError};
-pub use id::{CampaignId, CardId, CustomerId, ReceiptId, SegmentModelId, SessionId, StaffId, StoreId, TillId};
+pub use id::{CampaignId, CardId, CustomerId, GrantId, ReceiptId, SegmentModelId, SessionId, StaffId, StoreId, TillId};
 pub use locale::Locale;
 pub use margin::{MarginFloor, floor_price};
 pub use money::{Amount, Currency, MoneyError, Rate, split};

@@ -3,13 +3,16 @@
 pub mod clock;
 mod fault;
 
+pub mod adapter;
 pub mod campaigns;
 pub mod cards;
 pub mod coupons;
 pub mod customer;
+pub mod grants;
 mod guests;
 pub mod import;
 pub mod marketing;
+pub mod offline;
 pub mod pace;
 pub mod relay;
 pub mod seed;
@@ -28,6 +31,7 @@ use cache::Cache;
 use chrono_tz::Tz;
 use notify::Sms;
 use store::Store;
+use tokio::sync::Notify;
 
 pub use clock::{Clock, Entropy, OsEntropy, SystemClock};
 pub use pace::Pace;
@@ -49,6 +53,12 @@ pub struct Shop {
     pub(crate) guests: Arc<guests::Guests>,
     pub(crate) counter: Arc<till::Counter>,
     pub(crate) zone: Arc<OnceLock<Tz>>,
+    /// What tills may give while they are offline.
+    pub(crate) grant_terms: grants::Terms,
+    /// What the secrets of the chain's own tills are derived from; without it none can be connected.
+    pub(crate) master_key: Option<adapter::MasterKey>,
+    /// Rung when there is something to tell a till.
+    pub(crate) letters: Arc<Notify>,
 }
 
 impl Shop {
@@ -73,6 +83,9 @@ impl Shop {
             snapshots: Arc::default(),
             guests: Arc::default(),
             counter: Arc::default(),
+            grant_terms: grants::Terms::default(),
+            master_key: None,
+            letters: Arc::default(),
         }
     }
 
@@ -80,6 +93,18 @@ impl Shop {
     #[must_use]
     pub fn at_pace(self, pace: Pace) -> Self {
         Self { pace, ..self }
+    }
+
+    /// The same shop with other terms for its offline tills.
+    #[must_use]
+    pub fn with_grant_terms(self, grant_terms: grants::Terms) -> Self {
+        Self { grant_terms, ..self }
+    }
+
+    /// The same shop, which can prove itself to the chain's own tills.
+    #[must_use]
+    pub fn with_master_key(self, key: adapter::MasterKey) -> Self {
+        Self { master_key: Some(key), ..self }
     }
 
     /// The store of this shop, for those who keep it company: the relay's bus, the doctor.

@@ -24,6 +24,8 @@ const BETWEEN_SWEEPS: TimeDelta = TimeDelta::minutes(15);
 const KEYS_KEPT: TimeDelta = TimeDelta::days(2);
 /// Baskets that nobody paid for.
 const SESSIONS_KEPT: TimeDelta = TimeDelta::days(7);
+/// Far longer than a till tries a message again.
+const MESSAGES_KEPT: TimeDelta = TimeDelta::days(3);
 /// Far longer than a rotating code can be shown.
 const CODES_KEPT: TimeDelta = TimeDelta::days(7);
 /// The bus has them, and knows for ever what it has; a week is for whoever looks into what happened.
@@ -51,6 +53,7 @@ pub struct Swept {
     pub events: u64,
     /// What open sessions held of coupons and budgets, and no longer do.
     pub holds: u64,
+    pub till_messages: u64,
 }
 
 /// Moves one batch to the bus; gives how many events it had, and 0 also while another relay is at work.
@@ -100,6 +103,7 @@ pub async fn sweep(shop: &Shop) -> Result<Swept, StoreError> {
         logins: customers + staff,
         events: shop.store.forget_published(now - ANNOUNCED_KEPT).await?,
         holds: release_holds(shop, now).await?,
+        till_messages: shop.store.forget_till_messages(now - MESSAGES_KEPT).await?,
     })
 }
 

@@ -33,12 +33,7 @@ impl TryFrom<Row> for Card {
     fn try_from(row: Row) -> Result<Self, StoreError> {
         Ok(Self {
             id: CardId(row.id),
-            scope: match row.scope_kind.as_str() {
-                "basket" => CardScope::Basket,
-                "category" => CardScope::Category(CategoryId(row.scope_ref)),
-                "product" => CardScope::Product(Sku::parse(row.scope_ref).map_err(corrupt)?),
-                other => return Err(corrupt(format!("no scope is called {other}"))),
-            },
+            scope: scope(&row.scope_kind, row.scope_ref)?,
             subject: row.subject,
             rate: Rate(u32::try_from(row.rate_bp).map_err(corrupt)?),
             valid_from: row.valid_from,
@@ -49,8 +44,18 @@ impl TryFrom<Row> for Card {
     }
 }
 
+/// A scope from its two columns.
+pub(crate) fn scope(kind: &str, reference: String) -> Result<CardScope, StoreError> {
+    match kind {
+        "basket" => Ok(CardScope::Basket),
+        "category" => Ok(CardScope::Category(CategoryId(reference))),
+        "product" => Ok(CardScope::Product(Sku::parse(reference).map_err(corrupt)?)),
+        other => Err(corrupt(format!("no scope is called {other}"))),
+    }
+}
+
 /// The scope as two columns.
-fn columns(scope: &CardScope) -> (&'static str, &str) {
+pub(crate) fn columns(scope: &CardScope) -> (&'static str, &str) {
     match scope {
         CardScope::Basket => ("basket", ""),
         CardScope::Category(category) => ("category", &category.0),

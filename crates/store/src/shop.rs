@@ -102,6 +102,21 @@ impl Store {
         row.map(Row::settings).transpose()
     }
 
+    /// Puts a secret in the place of the one there was.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn put_secret(&self, name: &str, value: [u8; 32]) -> Result<(), StoreError> {
+        sqlx::query(
+            "insert into secrets (name, value) values ($1, $2) on conflict (name) do update set value = excluded.value",
+        )
+        .bind(name)
+        .bind(value.as_slice())
+        .execute(self.pool())
+        .await?;
+        Ok(())
+    }
+
     /// The shop's secret of this name: `fresh` when there was none, and from then on always the same bytes, whoever asks.
     ///
     /// # Errors

@@ -1,8 +1,11 @@
+mod adapter;
 mod cancel;
 mod close;
 mod day;
+mod grants;
 mod identify;
 mod keys;
+mod offline;
 mod quote;
 mod races;
 mod relay;
