@@ -54,6 +54,11 @@ enum Command {
     /// Make coupon codes by the million
     #[command(subcommand)]
     Coupons(commands::coupons::Verb),
+    /// Look after the chain's tills
+    #[command(subcommand)]
+    Till(commands::till::Verb),
+    /// Play an Alfa Kassa till against a running Kava, with faults
+    TillSim(commands::till_sim::Args),
     /// Look at everything Kava depends on, and say what to do
     Doctor(DoctorArgs),
     /// Print the settings in force
@@ -190,6 +195,14 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor(DoctorArgs { of: None }) => {
             return Ok(if doctor::run(&config).await { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
+        Command::TillSim(args) => return commands::till_sim::run(args).await,
+        Command::Till(commands::till::Verb::Connect { store, till, endpoint }) => {
+            // Before the shop is wired, which takes the key up.
+            crate::master_key::ensure(&config, &services::clock::OsEntropy)?;
+            let verb = commands::till::Verb::Connect { store, till, endpoint };
+            with_shop(&config, async |wired| commands::till::run(verb, &wired.shop).await).await?;
+        }
+        Command::Till(verb) => with_shop(&config, async |wired| commands::till::run(verb, &wired.shop).await).await?,
         Command::Config => print!("{}", config.display()?),
         Command::Bench(Bench::Import(args)) => bench::import::run(args.quick).await?,
         Command::Bench(Bench::Promotions(args)) => bench::promotions::run(args.quick)?,

@@ -42,6 +42,10 @@ pub struct Serve {
 #[serde(deny_unknown_fields)]
 pub struct Till {
     pub open_sessions: OpenSessions,
+    pub grant_max_amount: i64,
+    pub grant_store_bound: i64,
+    pub grant_minutes: u32,
+    pub master_key: String,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
@@ -83,6 +87,18 @@ pub struct Log {
 pub enum LogFormat {
     Text,
     Json,
+}
+
+impl Till {
+    /// What tills may give while they are offline.
+    #[must_use]
+    pub fn grant_terms(&self) -> services::grants::Terms {
+        services::grants::Terms {
+            max_amount: domain::Amount(self.grant_max_amount),
+            store_bound: domain::Amount(self.grant_store_bound),
+            lasts: chrono::TimeDelta::minutes(self.grant_minutes.into()),
+        }
+    }
 }
 
 /// Why the settings cannot be used. Each says where the wrong one stands.
@@ -163,6 +179,15 @@ impl Config {
         if !(2..=1_000).contains(&self.database.connections) {
             return invalid("database.connections is 2 to 1000");
         }
+        if !(1..=1_000_000_000).contains(&self.till.grant_max_amount) {
+            return invalid("till.grant_max_amount is 1 to 1000000000");
+        }
+        if !(0..=1_000_000_000_000).contains(&self.till.grant_store_bound) {
+            return invalid("till.grant_store_bound is 0 to 1000000000000");
+        }
+        if !(5..=1_440).contains(&self.till.grant_minutes) {
+            return invalid("till.grant_minutes is 5 to 1440");
+        }
         if self.data.folder.as_os_str().is_empty() {
             return invalid("data.folder is empty");
         }
@@ -216,6 +241,9 @@ impl Config {
         let mut shown = self.clone();
         shown.database.url = without_secret(&shown.database.url);
         shown.redis.url = without_secret(&shown.redis.url);
+        if !shown.till.master_key.is_empty() {
+            "***".clone_into(&mut shown.till.master_key);
+        }
         toml::to_string(&shown).map_err(|error| ConfigError::Invalid(error.to_string()))
     }
 }

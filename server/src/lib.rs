@@ -3,13 +3,16 @@
 // Views nest deeply; the type checker needs the room.
 #![recursion_limit = "256"]
 
+mod adapter;
 pub mod bench;
 pub mod cli;
 pub mod commands;
 pub mod config;
+mod courier;
 mod doctor;
 pub mod edge;
 pub mod logging;
+mod master_key;
 pub mod rest;
 pub mod serve;
 pub mod wiring;

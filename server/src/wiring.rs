@@ -14,6 +14,7 @@ use store::messages::Outbox;
 
 use crate::config::{Config, OpenSessions, without_secret};
 use crate::edge::{Edge, Inner, Metrics, Rules};
+use crate::master_key;
 
 /// How long the last open baskets may take to be written.
 const SETTLING: Duration = Duration::from_secs(5);
@@ -91,7 +92,13 @@ impl Wired {
             OpenSessions::Memory => Pace::swift(),
             OpenSessions::Database => Pace::exact(),
         };
-        let shop = Shop::new(store.clone(), cache.clone(), sms, clock.clone(), entropy.clone()).at_pace(pace);
+        let shop = Shop::new(store.clone(), cache.clone(), sms, clock.clone(), entropy.clone())
+            .at_pace(pace)
+            .with_grant_terms(config.till.grant_terms());
+        let shop = match master_key::load(config)? {
+            Some(key) => shop.with_master_key(key),
+            None => shop,
+        };
         Ok(Self { shop, store, cache, clock, entropy, database, servers })
     }
 
@@ -110,6 +117,8 @@ impl Wired {
         Ok(Edge::new(Inner {
             customer: shop.clone(),
             till: shop.clone(),
+            offline: shop.clone(),
+            adapter: shop.clone(),
             marketing: shop.clone(),
             staff: shop.clone(),
             campaigns: shop,

@@ -50,7 +50,7 @@ pub async fn run(args: Args, shop: &Shop) -> anyhow::Result<()> {
             );
         }
         None => {
-            println!("Working: events at once, segments every night. Ctrl-C ends.");
+            println!("Working: events and messages to tills at once, segments every night. Ctrl-C ends.");
             super::background(shop.clone(), true).await;
         }
     }

@@ -19,7 +19,7 @@ use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use cache::Cache;
-use contract::{CampaignApi, CustomerApi, MarketingApi, StaffApi, TillApi};
+use contract::{AdapterApi, CampaignApi, CustomerApi, MarketingApi, OfflineApi, StaffApi, TillApi};
 use services::clock::{Clock, Entropy};
 use store::Store;
 use tower::ServiceExt;
@@ -38,6 +38,8 @@ pub struct Edge(Arc<Inner>);
 pub struct Inner {
     pub customer: Arc<dyn CustomerApi>,
     pub till: Arc<dyn TillApi>,
+    pub offline: Arc<dyn OfflineApi>,
+    pub adapter: Arc<dyn AdapterApi>,
     pub marketing: Arc<dyn MarketingApi>,
     pub staff: Arc<dyn StaffApi>,
     pub campaigns: Arc<dyn CampaignApi>,
@@ -94,7 +96,8 @@ impl std::ops::Deref for Edge {
 /// # Errors
 /// When the site's files cannot be read, or the configured origin is not one.
 pub fn router(edge: &Edge, site: Option<&Site>) -> anyhow::Result<Router> {
-    let mut router = Router::new().merge(rest::router(edge)).merge(health::router());
+    let mut router =
+        Router::new().merge(rest::router(edge)).merge(crate::adapter::router(edge)).merge(health::router());
     router = match site {
         Some(site) => {
             let pages = pages::Pages::new(edge, site)?;

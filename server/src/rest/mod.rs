@@ -6,12 +6,14 @@ mod cancel;
 mod close;
 mod coupons;
 mod get_session;
+mod grants;
 mod identify;
 mod openapi;
 mod problem;
 mod products;
 mod put_session;
 mod query;
+mod receipts;
 pub mod request;
 mod rule_sets;
 
@@ -37,6 +39,8 @@ pub fn router(edge: &Edge) -> Router<Edge> {
         .route("/api/v1/sessions/{session_id}", get(get_session::get_session).put(put_session::put_session))
         .route("/api/v1/sessions/{session_id}/close", post(close::close))
         .route("/api/v1/sessions/{session_id}/cancel", post(cancel::cancel))
+        .route("/api/v1/grants", get(grants::grants))
+        .route("/api/v1/receipts", post(receipts::receipts))
         .route("/api/v1/products", get(products::products))
         .route("/api/v1/rule-sets", get(rule_sets::list))
         .route("/api/v1/rule-sets/{revision}", get(rule_sets::get))

@@ -144,7 +144,7 @@ impl FromRequest<Edge> for Rules {
     }
 }
 
-async fn read(request: Request, most: usize) -> Result<BytesMut, Refusal> {
+pub(crate) async fn read(request: Request, most: usize) -> Result<BytesMut, Refusal> {
     let too_large = || {
         let detail = format!("This request has at most {most} bytes.");
         Refusal::new(Kind::TooLarge, "body-too-large", detail)
@@ -167,10 +167,7 @@ async fn read(request: Request, most: usize) -> Result<BytesMut, Refusal> {
 
 /// Reads JSON: what is no JSON is malformed, what is JSON of another shape is understood and not acceptable.
 pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
-    if let Some(at) = nul_escape(bytes) {
-        let detail = format!("Byte {at}: a text may not contain the character U+0000.");
-        return Err(Refusal::unacceptable("invalid-text", detail));
-    }
+    refuse_nul(bytes)?;
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let pointer = pointer(error.path(), &error.inner().to_string());
@@ -187,12 +184,24 @@ pub fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Refusal> {
     Ok(value)
 }
 
+/// # Errors
+/// `invalid-text` for JSON with a text that the store cannot keep.
+pub(crate) fn refuse_nul(bytes: &[u8]) -> Result<(), Refusal> {
+    match nul_escape(bytes) {
+        Some(at) => {
+            let detail = format!("Byte {at}: a text may not contain the character U+0000.");
+            Err(Refusal::unacceptable("invalid-text", detail))
+        }
+        None => Ok(()),
+    }
+}
+
 fn malformed(cause: &serde_json::Error) -> Refusal {
     Refusal::malformed("malformed-json", format!("The request is not valid JSON: {cause}."))
 }
 
 /// A JSON pointer (RFC 6901) to what is wrong; a missing field's own name belongs to it.
-fn pointer(path: &serde_path_to_error::Path, message: &str) -> String {
+pub(super) fn pointer(path: &serde_path_to_error::Path, message: &str) -> String {
     let escaped = |name: &str| name.replace('~', "~0").replace('/', "~1");
     let mut pointer = String::new();
     for segment in path {

@@ -4,7 +4,9 @@
 mod campaigns;
 mod edge;
 mod kill;
+mod offline;
 mod openapi;
 mod rest;
 mod server_functions;
 mod stand;
+mod till_sim;
