@@ -34,7 +34,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // `promotions` for its bench alone.
     (
         "server",
-        &["app", "cache", "contract", "domain", "embedded", "events", "notify", "promotions", "services", "store", "till"],
+        &[
+            "app",
+            "cache",
+            "contract",
+            "domain",
+            "embedded",
+            "events",
+            "notify",
+            "promotions",
+            "services",
+            "store",
+            "till",
+        ],
     ),
     // For tests and for work on the checkout.
     ("testkit", &["embedded"]),

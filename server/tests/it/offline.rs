@@ -40,7 +40,7 @@ async fn a_till_takes_grants_sells_offline_and_hands_its_receipts_in() {
     assert_eq!((&results[2]["pointer"], &results[4]["recorded"]), (&json!("/lines"), &json!(1_400)));
 
     let again = stand.post("/api/v1/receipts", "k", &batch).await;
-    assert_eq!((again.header("idempotency-replayed"), again.text), ("true", answer.text));
+    assert_eq!((again.header("idempotency-replayed"), &again.text), ("true", &answer.text));
     let other = json!({"receipts": [sale("A-9", 0)]});
     stand.post("/api/v1/receipts", "k", &other).await.is_problem(422, "idempotency-key-reused");
     // What is left of the grant is nothing.

@@ -181,7 +181,7 @@ impl Shift {
             for (line, granted) in lines.iter_mut().zip(granted) {
                 (line.unit_price, line.discount) = (granted.unit_price, granted.discount);
             }
-        } else if let Some((id, discounts)) = self.from_wallet(&lines, code.as_deref(), now) {
+        } else if let Some((id, discounts)) = self.take_wallet(&lines, code.as_deref(), now) {
             (how, grant_id) = (How::Granted, Some(id));
             lines.iter_mut().zip(discounts).for_each(|(line, discount)| line.discount = discount);
         }
@@ -215,7 +215,7 @@ impl Shift {
         Entry { message: self.id(), closed, receipt, how }
     }
 
-    fn from_wallet(
+    fn take_wallet(
         &mut self,
         lines: &[OfflineLine],
         code: Option<&str>,
@@ -243,7 +243,8 @@ impl Shift {
         for round in 0..2 {
             receipts.shuffle(&mut self.chance);
             for (place, batch) in receipts.chunks(BATCH).enumerate() {
-                let key = format!("till-sim {} {round} {place} {}", self.seed, self.id());
+                let id = self.id();
+                let key = format!("till-sim {} {round} {place} {id}", self.seed);
                 let body = serde_json::to_vec(&ReceiptsRequest { receipts: batch.to_vec() })?;
                 let answer: ReceiptResults = self.line.post("/api/v1/receipts", &key, body).await?;
                 let mut ledger = self.line.ledger();
