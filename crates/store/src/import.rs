@@ -7,8 +7,11 @@ pub mod bare;
 use chrono::{DateTime, NaiveDateTime, Utc};
 use domain::code::{CodeHandle, RotatingSecret, StaticCode};
 use domain::{Amount, Currency};
+use sqlx::PgConnection;
+use sqlx::postgres::PgCopyIn;
 use uuid::Uuid;
 
+use crate::segments::Counted;
 use crate::{StoreError, Tx};
 
 /// Whoever rewrites what all receipts say holds this: imports and fits of the segments. "kava" and a number.
@@ -65,12 +68,13 @@ pub struct Existing {
     pub import_id: Option<Uuid>,
     pub lines: i32,
     pub total: i64,
-    /// The external id of its customer; `None` for an anonymous one.
+    pub customer_id: Option<Uuid>,
+    /// The external id of its customer; `None` for an anonymous one, and for one whose row is still to be written.
     pub customer: Option<String>,
 }
 
-pub async fn existing(tx: &mut Tx, numbers: &[String]) -> Result<Vec<Existing>, StoreError> {
-    let sql = "select r.id, r.number, r.import_id, r.lines, r.total, c.external_id as customer
+pub async fn existing(tx: &mut Tx, numbers: &[&str]) -> Result<Vec<Existing>, StoreError> {
+    let sql = "select r.id, r.number, r.import_id, r.lines, r.total, r.customer_id, c.external_id as customer
         from receipts r left join customers c on c.id = r.customer_id
         where r.source = 'import' and r.number = any($1)";
     Ok(sqlx::query_as(sql).bind(numbers).fetch_all(&mut **tx).await?)
@@ -99,40 +103,51 @@ pub async fn reserve_ids(tx: &mut Tx, count: usize) -> Result<Vec<i64>, StoreErr
     Ok(sqlx::query_scalar(sql).bind(count).fetch_all(&mut **tx).await?)
 }
 
-/// A customer that only receipts know so far.
+/// A customer that only receipts know so far, with the features that were counted from them.
 #[derive(Clone, Debug)]
 pub struct NewCustomer {
-    pub id: Uuid,
+    pub counted: Counted,
     pub external_id: String,
     pub code: StaticCode,
     pub handle: CodeHandle,
     pub secret: RotatingSecret,
 }
 
-pub async fn customers(tx: &mut Tx, external_ids: &[String]) -> Result<Vec<(String, Uuid)>, StoreError> {
+pub async fn customers(tx: &mut Tx, external_ids: &[&str]) -> Result<Vec<(String, Uuid)>, StoreError> {
     let sql = "select external_id, id from customers where external_id = any($1)";
     Ok(sqlx::query_as(sql).bind(external_ids).fetch_all(&mut **tx).await?)
 }
 
-/// Adds them; leaves out whoever is there already or drew a code that is taken. Says who was added.
-pub async fn add_customers(
-    tx: &mut Tx,
-    new: &[NewCustomer],
-    now: DateTime<Utc>,
-) -> Result<Vec<(String, Uuid)>, StoreError> {
-    let sql = "insert into customers (id, external_id, static_code, code_handle, code_secret, created_at)
-        select *, $6 from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bytea[])
+/// Adds them; leaves out whoever drew a code that is taken. Says who was added.
+pub async fn add_customers(tx: &mut Tx, new: &[NewCustomer], now: DateTime<Utc>) -> Result<Vec<Uuid>, StoreError> {
+    let sql = "insert into customers (id, external_id, static_code, code_handle, code_secret, created_at, visits, spent,
+            first_purchase_at, last_purchase_at, composition)
+        select id, external, code, handle, secret, $11, visits, spent, first::timestamptz, last::timestamptz, composition
+        from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::int[], $7::bigint[], $8::text[],
+                $9::text[], $10::jsonb[])
+            as n (id, external, code, handle, secret, visits, spent, first, last, composition)
         on conflict do nothing
-        returning external_id, id";
-    Ok(sqlx::query_as(sql)
-        .bind(new.iter().map(|c| c.id).collect::<Vec<_>>())
-        .bind(new.iter().map(|c| c.external_id.as_str()).collect::<Vec<_>>())
-        .bind(new.iter().map(|c| c.code.as_str()).collect::<Vec<_>>())
-        .bind(new.iter().map(|c| c.handle.0).collect::<Vec<_>>())
-        .bind(new.iter().map(|c| c.secret.0.as_slice()).collect::<Vec<_>>())
-        .bind(now)
-        .fetch_all(&mut **tx)
-        .await?)
+        returning id";
+    let mut added = Vec::with_capacity(new.len());
+    for some in new.chunks(10_000) {
+        let counted = || some.iter().map(|c| &c.counted);
+        let ids: Vec<Uuid> = sqlx::query_scalar(sql)
+            .bind(counted().map(|n| n.id).collect::<Vec<_>>())
+            .bind(some.iter().map(|c| c.external_id.as_str()).collect::<Vec<_>>())
+            .bind(some.iter().map(|c| c.code.as_str()).collect::<Vec<_>>())
+            .bind(some.iter().map(|c| c.handle.0).collect::<Vec<_>>())
+            .bind(some.iter().map(|c| c.secret.0.as_slice()).collect::<Vec<_>>())
+            .bind(counted().map(|n| n.visits).collect::<Vec<_>>())
+            .bind(counted().map(|n| n.spent).collect::<Vec<_>>())
+            .bind(counted().map(|n| n.first.as_deref()).collect::<Vec<_>>())
+            .bind(counted().map(|n| n.last.as_deref()).collect::<Vec<_>>())
+            .bind(counted().map(|n| &n.composition).collect::<Vec<_>>())
+            .bind(now)
+            .fetch_all(&mut **tx)
+            .await?;
+        added.extend(ids);
+    }
+    Ok(added)
 }
 
 /// Rows in PostgreSQL's text format for COPY. Text must have no NUL; everything else is escaped.
@@ -143,11 +158,6 @@ pub struct Rows {
 }
 
 impl Rows {
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
-
     pub fn receipt(&mut self, receipt: &NewReceipt<'_>) {
         self.number(receipt.id);
         self.raw(b"\timport\t");
@@ -251,30 +261,62 @@ pub struct NewLine<'a> {
     pub unit_cost: Option<Amount>,
 }
 
-pub async fn copy_receipts(tx: &mut Tx, rows: &Rows) -> Result<(), StoreError> {
+/// Rows on their way into a table. They are sent while they are made, so that PostgreSQL works at the same time.
+pub struct Copy<'t> {
+    sink: PgCopyIn<&'t mut PgConnection>,
+    pub rows: Rows,
+    sent: u64,
+}
+
+/// So much is collected before it is sent.
+const PIECE: usize = 64 * 1024;
+
+/// # Errors
+/// Only when the database fails.
+pub async fn copy_receipts(tx: &mut Tx) -> Result<Copy<'_>, StoreError> {
     let sql = "copy receipts (id, source, import_id, number, customer_id, kind, at, lines, subtotal, discount, total)
         from stdin";
-    copy(tx, sql, rows).await
+    Copy::begin(tx, sql).await
 }
 
-pub async fn copy_lines(tx: &mut Tx, rows: &Rows) -> Result<(), StoreError> {
-    let sql = "copy receipt_lines (receipt_id, position, sku, quantity, unit_price, unit_cost) from stdin";
-    copy(tx, sql, rows).await
+/// # Errors
+/// Only when the database fails.
+pub async fn copy_lines(tx: &mut Tx) -> Result<Copy<'_>, StoreError> {
+    Copy::begin(tx, "copy receipt_lines (receipt_id, position, sku, quantity, unit_price, unit_cost) from stdin").await
 }
 
-async fn copy(tx: &mut Tx, sql: &str, rows: &Rows) -> Result<(), StoreError> {
-    if rows.is_empty() {
-        return Ok(());
+impl<'t> Copy<'t> {
+    async fn begin(tx: &'t mut Tx, sql: &str) -> Result<Self, StoreError> {
+        let sink = PgConnection::copy_in_raw(&mut **tx, sql).await?;
+        Ok(Self { sink, rows: Rows { text: Vec::with_capacity(2 * PIECE), count: 0 }, sent: 0 })
     }
-    let mut sink = tx.copy_in_raw(sql).await?;
-    for chunk in rows.text.chunks(256 * 1024) {
-        sink.send(chunk).await?;
+
+    /// Sends what is collected, when there is enough of it.
+    ///
+    /// # Errors
+    /// When PostgreSQL refuses a row, or is gone.
+    pub async fn flow(&mut self) -> Result<(), StoreError> {
+        if self.rows.text.len() >= PIECE { self.send().await } else { Ok(()) }
     }
-    let copied = sink.finish().await?;
-    if copied == rows.count {
-        return Ok(());
+
+    async fn send(&mut self) -> Result<(), StoreError> {
+        self.sink.send(self.rows.text.as_slice()).await?;
+        self.sent += self.rows.count;
+        self.rows.text.clear();
+        self.rows.count = 0;
+        Ok(())
     }
-    Err(StoreError::Corrupt { what: "copy", why: format!("sent {} rows, {copied} arrived", rows.count) })
+
+    /// # Errors
+    /// When PostgreSQL refuses a row, or is gone.
+    pub async fn finish(mut self) -> Result<(), StoreError> {
+        self.send().await?;
+        let copied = self.sink.finish().await?;
+        if copied == self.sent {
+            return Ok(());
+        }
+        Err(StoreError::Corrupt { what: "copy", why: format!("sent {} rows, {copied} arrived", self.sent) })
+    }
 }
 
 /// Lines that came later than the rest of their receipt: its sums follow.
@@ -304,29 +346,39 @@ pub struct SeenProduct {
     pub newer: bool,
 }
 
-/// Adds the products that are not there and brings the others up to date where there is news; says how many were added
-/// and how many changed.
-pub async fn upsert_products(tx: &mut Tx, seen: &[SeenProduct]) -> Result<(u64, u64), StoreError> {
+/// Which of these products are there.
+pub async fn known_products(tx: &mut Tx, skus: &[&str]) -> Result<Vec<String>, StoreError> {
+    Ok(sqlx::query_scalar("select sku from products where sku = any($1)").bind(skus).fetch_all(&mut **tx).await?)
+}
+
+/// Brings products that are there up to date; says how many changed.
+pub async fn update_products(tx: &mut Tx, news: &[&SeenProduct]) -> Result<u64, StoreError> {
+    if news.is_empty() {
+        return Ok(0);
+    }
     let update = "update products p set name = coalesce(s.name, p.name), price = coalesce(s.price, p.price),
             cost = coalesce(s.cost, p.cost), version = p.version + 1
         from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[]) as s (sku, name, price, cost)
         where p.sku = s.sku and (coalesce(s.name, p.name), coalesce(s.price, p.price), coalesce(s.cost, p.cost))
             is distinct from (p.name, p.price, p.cost)";
-    let news: Vec<&SeenProduct> = seen.iter().filter(|p| p.newer).collect();
-    let changed = sqlx::query(update)
+    Ok(sqlx::query(update)
         .bind(news.iter().map(|p| p.sku.as_str()).collect::<Vec<_>>())
         .bind(news.iter().map(|p| p.name.as_deref()).collect::<Vec<_>>())
         .bind(news.iter().map(|p| p.price.map(|a| a.0)).collect::<Vec<_>>())
         .bind(news.iter().map(|p| p.cost.map(|a| a.0)).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?
-        .rows_affected();
+        .rows_affected())
+}
+
+/// Adds the products that are not there; says how many were added.
+pub async fn add_products(tx: &mut Tx, seen: &[&SeenProduct]) -> Result<u64, StoreError> {
     let insert = "insert into products (sku, name, price, cost, category, offerable)
         select sku, coalesce(name, sku), coalesce(price, 0), cost, coalesce(category, 'other'), offerable
         from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::boolean[])
             as s (sku, name, price, cost, category, offerable)
         on conflict (sku) do nothing";
-    let added = sqlx::query(insert)
+    Ok(sqlx::query(insert)
         .bind(seen.iter().map(|p| p.sku.as_str()).collect::<Vec<_>>())
         .bind(seen.iter().map(|p| p.name.as_deref()).collect::<Vec<_>>())
         .bind(seen.iter().map(|p| p.price.map(|a| a.0)).collect::<Vec<_>>())
@@ -335,8 +387,7 @@ pub async fn upsert_products(tx: &mut Tx, seen: &[SeenProduct]) -> Result<(u64, 
         .bind(seen.iter().map(|p| p.offerable).collect::<Vec<_>>())
         .execute(&mut **tx)
         .await?
-        .rows_affected();
-    Ok((added, changed))
+        .rows_affected())
 }
 
 /// Adds the categories that are not there: `(id, title)`, the title in both languages.

@@ -212,25 +212,19 @@ pub struct Counted {
     pub composition: serde_json::Value,
 }
 
-/// Writes counted features of customers whom nobody else knows yet.
-pub async fn write_counted(tx: &mut Tx, counted: &[Counted]) -> Result<(), StoreError> {
-    let sql = "update customers c set visits = n.visits, spent = n.spent, first_purchase_at = n.first::timestamptz,
-            last_purchase_at = n.last::timestamptz, composition = n.composition
-        from unnest($1::uuid[], $2::int[], $3::bigint[], $4::text[], $5::text[], $6::jsonb[])
-            as n (id, visits, spent, first, last, composition)
-        where c.id = n.id";
-    for some in counted.chunks(10_000) {
-        sqlx::query(sql)
-            .bind(some.iter().map(|n| n.id).collect::<Vec<_>>())
-            .bind(some.iter().map(|n| n.visits).collect::<Vec<_>>())
-            .bind(some.iter().map(|n| n.spent).collect::<Vec<_>>())
-            .bind(some.iter().map(|n| n.first.as_deref()).collect::<Vec<_>>())
-            .bind(some.iter().map(|n| n.last.as_deref()).collect::<Vec<_>>())
-            .bind(some.iter().map(|n| &n.composition).collect::<Vec<_>>())
-            .execute(&mut **tx)
-            .await?;
+impl Counted {
+    /// Of somebody of whom nothing was counted yet.
+    #[must_use]
+    pub fn nothing(id: Uuid) -> Self {
+        Self {
+            id,
+            visits: 0,
+            spent: 0,
+            first: None,
+            last: None,
+            composition: serde_json::Value::Object(Default::default()),
+        }
     }
-    Ok(())
 }
 
 /// Whose features [`refresh`] computes.

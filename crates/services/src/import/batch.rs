@@ -18,6 +18,8 @@ use super::source::{self, Progress, SinceRecord};
 
 /// A batch ends after so many lines, at the end of a receipt.
 const LINES: usize = 24 * 1024;
+/// The first one is small, so that PostgreSQL has something to do soon; each is twice the one before.
+const FIRST_LINES: usize = 2 * 1024;
 /// A receipt longer than this goes on in the next batch.
 const MOST_LINES: usize = 64 * 1024;
 
@@ -90,7 +92,7 @@ pub(super) fn read(
     }
     let columns = Columns::find(headers, &layout.columns).map_err(|what| ImportError::broken(1, None, what))?;
 
-    let mut building = Building::default();
+    let mut building = Building::new(FIRST_LINES);
     let mut record = StringRecord::new();
     loop {
         since.reset();
@@ -160,9 +162,10 @@ fn broken(error: &csv::Error, columns: Option<&Columns>, line: u64) -> ImportErr
     }
 }
 
-#[derive(Default)]
 struct Building {
     batch: Batch,
+    /// Lines after which it ends.
+    enough: usize,
     lines: usize,
     /// Receipt number -> place in the batch; the file may come back to a receipt.
     receipts: HashMap<String, usize>,
@@ -172,14 +175,26 @@ struct Building {
 }
 
 impl Building {
+    fn new(enough: usize) -> Self {
+        Self {
+            batch: Batch::default(),
+            enough,
+            lines: 0,
+            receipts: HashMap::new(),
+            products: HashMap::new(),
+            last: None,
+        }
+    }
+
     /// Whether the batch should go before a line of this receipt comes in.
     fn is_full(&self, next: &str) -> bool {
         let goes_on = || self.last.and_then(|i| self.batch.receipts.get(i)).is_some_and(|r| r.number == next);
-        self.lines >= MOST_LINES || (self.lines + self.batch.rejects.len() >= LINES && !goes_on())
+        self.lines >= MOST_LINES || (self.lines + self.batch.rejects.len() >= self.enough && !goes_on())
     }
 
     fn take(&mut self) -> Batch {
-        std::mem::take(self).batch
+        let next = Self::new((self.enough * 2).min(LINES));
+        std::mem::replace(self, next).batch
     }
 
     fn add(&mut self, line: u64, verdict: Verdict<'_>, record: &StringRecord, columns: &Columns) {

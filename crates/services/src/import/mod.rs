@@ -32,6 +32,9 @@ pub use source::Progress;
 /// The margin floor of a shop that an import creates.
 const MIN_MARGIN: Rate = Rate(1_000);
 
+/// Customers that are kept in memory; the rest is asked for again.
+const MOST_CUSTOMERS: usize = 200_000;
+
 /// What to import, and how to read it.
 #[derive(Clone, Debug)]
 pub struct ReceiptsImport {
@@ -134,6 +137,15 @@ impl Shop {
         import: ReceiptsImport,
         progress: Arc<Progress>,
     ) -> Result<Report, ImportError> {
+        self.import_within(import, progress, MOST_CUSTOMERS).await
+    }
+
+    async fn import_within(
+        &self,
+        import: ReceiptsImport,
+        progress: Arc<Progress>,
+        most_customers: usize,
+    ) -> Result<Report, ImportError> {
         let started = self.clock.now();
         check(&import)?;
         let reading = classify::Reading {
@@ -185,7 +197,7 @@ impl Shop {
         });
         let id = self.entropy.id(started);
         let rejects = rejects::Rejects::new(rejects::Place::new(import.rejects.as_deref(), &import.file));
-        let mut loader = load::Loader::begin(self, tx, id, started, rejects).await?;
+        let mut loader = load::Loader::begin(self, tx, id, started, rejects, most_customers).await?;
         let loaded = async {
             while let Some(batch) = batches.recv().await {
                 loader.load(batch).await?;

@@ -91,7 +91,8 @@ impl Tallies {
         }
     }
 
-    fn give_up(&mut self) {
+    /// From now on the database counts.
+    pub(super) fn give_up(&mut self) {
         self.customers = None;
         self.products = HashMap::new();
     }

@@ -134,6 +134,40 @@ async fn every_line_is_accounted_for_and_a_second_import_changes_nothing() {
     assert_eq!(scene.contents().await, before);
 }
 
+/// Three customers, and some thousands of lines between the two parts of a receipt.
+fn long_file() -> String {
+    let mut lines = String::from("R1,a1,MUG,1,2010-12-01 08:26,2.00,17850,UK\n");
+    for number in 0..9_000 {
+        lines += &format!("N{},b{},JUG,1,2010-12-02 08:26,1.00,,UK\n", number / 3, number % 7);
+    }
+    lines += "R2,a1,MUG,1,2010-12-03 08:26,2.00,12583,UK\nR3,a1,MUG,1,2010-12-03 08:27,2.00,12584,UK\n";
+    for number in 0..9_000 {
+        lines += &format!("M{},b{},JUG,1,2010-12-04 08:26,1.00,,UK\n", number / 3, number % 7);
+    }
+    lines
+        + "R1,a2,CUP,1,2010-12-01 08:26,3.00,17850,UK\nR2,a2,CUP,1,2010-12-03 08:26,3.00,99999,UK\n\
+           N0,a2,CUP,1,2010-12-02 08:26,3.00,17850,UK\nR4,a2,CUP,2,2010-12-05 08:26,3.00,17850,UK\n"
+}
+
+#[tokio::test]
+async fn a_file_may_come_back_to_a_receipt_however_few_customers_fit_in_memory() {
+    let features = "select string_agg(external_id || ':' || visits || ':' || spent || ':' || composition::text, ' '
+        order by external_id) from customers";
+    let mut seen = Vec::new();
+    for most_customers in [MOST_CUSTOMERS, 2] {
+        let scene = Scene::set(&format!("back-{most_customers}")).await;
+        let import = scene.write("long.csv", &long_file());
+        let report = scene.shop.import_within(import, Arc::default(), most_customers).await.unwrap();
+        assert!(report.adds_up(), "{report:?}");
+        assert_eq!((report.imported, report.anonymous, report.new_customers), (5, 18_000, 3));
+        assert_eq!(report.rejected_by_reason, BTreeMap::from([("customer-differs".to_owned(), 2)]));
+        assert_eq!(scene.text("select lines || ' ' || total from receipts where number = 'R1'").await, "2 500");
+        seen.push(scene.text(features).await);
+    }
+    assert_eq!(seen[0], "12583:1:200:{\"other\": 200} 12584:1:200:{\"other\": 200} 17850:2:1100:{\"other\": 1100}");
+    assert_eq!(seen[0], seen[1]);
+}
+
 #[tokio::test]
 async fn an_overlapping_file_adds_only_what_is_new_and_other_content_is_rejected() {
     let scene = Scene::set("overlap").await;
