@@ -118,37 +118,36 @@ pub async fn customers(tx: &mut Tx, external_ids: &[&str]) -> Result<Vec<(String
     Ok(sqlx::query_as(sql).bind(external_ids).fetch_all(&mut **tx).await?)
 }
 
-/// Adds them; leaves out whoever drew a code that is taken. Says who was added.
-pub async fn add_customers(tx: &mut Tx, new: &[NewCustomer], now: DateTime<Utc>) -> Result<Vec<Uuid>, StoreError> {
-    let sql = "insert into customers (id, external_id, static_code, code_handle, code_secret, created_at, visits, spent,
-            first_purchase_at, last_purchase_at, composition)
-        select id, external, code, handle, secret, $11, visits, spent, first::timestamptz, last::timestamptz, composition
-        from unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bytea[], $6::int[], $7::bigint[], $8::text[],
-                $9::text[], $10::jsonb[])
-            as n (id, external, code, handle, secret, visits, spent, first, last, composition)
-        on conflict do nothing
-        returning id";
-    let mut added = Vec::with_capacity(new.len());
-    for some in new.chunks(10_000) {
-        let counted = || some.iter().map(|c| &c.counted);
-        let ids: Vec<Uuid> = sqlx::query_scalar(sql)
-            .bind(counted().map(|n| n.id).collect::<Vec<_>>())
-            .bind(some.iter().map(|c| c.external_id.as_str()).collect::<Vec<_>>())
-            .bind(some.iter().map(|c| c.code.as_str()).collect::<Vec<_>>())
-            .bind(some.iter().map(|c| c.handle.0).collect::<Vec<_>>())
-            .bind(some.iter().map(|c| c.secret.0.as_slice()).collect::<Vec<_>>())
-            .bind(counted().map(|n| n.visits).collect::<Vec<_>>())
-            .bind(counted().map(|n| n.spent).collect::<Vec<_>>())
-            .bind(counted().map(|n| n.first.as_deref()).collect::<Vec<_>>())
-            .bind(counted().map(|n| n.last.as_deref()).collect::<Vec<_>>())
-            .bind(counted().map(|n| &n.composition).collect::<Vec<_>>())
-            .bind(now)
-            .fetch_all(&mut **tx)
-            .await?;
-        added.extend(ids);
-    }
-    Ok(added)
+/// Which of these static codes and handles somebody has.
+pub async fn taken_codes(tx: &mut Tx, new: &[NewCustomer]) -> Result<(Vec<String>, Vec<i64>), StoreError> {
+    let codes = sqlx::query_scalar("select static_code from customers where static_code = any($1)")
+        .bind(new.iter().map(|c| c.code.as_str()).collect::<Vec<_>>())
+        .fetch_all(&mut **tx)
+        .await?;
+    let handles = sqlx::query_scalar("select code_handle from customers where code_handle = any($1)")
+        .bind(new.iter().map(|c| c.handle.0).collect::<Vec<_>>())
+        .fetch_all(&mut **tx)
+        .await?;
+    Ok((codes, handles))
 }
+
+/// Adds customers whose codes nobody has.
+pub async fn add_customers(tx: &mut Tx, new: &[NewCustomer], now: DateTime<Utc>) -> Result<(), StoreError> {
+    let sql = "copy customers (id, external_id, static_code, code_handle, code_secret, created_at, visits, spent, \
+        first_purchase_at, last_purchase_at, composition) from stdin";
+    if new.is_empty() {
+        return Ok(());
+    }
+    let created = now.to_rfc3339();
+    let mut copy = Copy::begin(tx, sql).await?;
+    for customer in new {
+        copy.rows.customer(customer, &created);
+        copy.flow().await?;
+    }
+    copy.finish().await
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Rows in PostgreSQL's text format for COPY. Text must have no NUL; everything else is escaped.
 #[derive(Debug, Default)]
@@ -195,6 +194,51 @@ impl Rows {
             Some(cost) => self.number(cost.0),
             None => self.raw(b"\\N"),
         }
+        self.end();
+    }
+
+    fn customer(&mut self, customer: &NewCustomer, created: &str) {
+        let NewCustomer { counted, external_id, code, handle, secret } = customer;
+        self.raw(counted.id.to_string().as_bytes());
+        self.raw(b"\t");
+        self.escaped(external_id);
+        self.raw(b"\t");
+        self.escaped(code.as_str());
+        self.raw(b"\t");
+        self.number(handle.0);
+        self.raw(b"\t\\\\x");
+        for byte in secret.0 {
+            self.raw(&[HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+        }
+        self.raw(b"\t");
+        self.raw(created.as_bytes());
+        self.raw(b"\t");
+        self.number(i64::from(counted.visits));
+        self.raw(b"\t");
+        self.number(counted.spent);
+        for time in [&counted.first, &counted.last] {
+            self.raw(b"\t");
+            self.raw(time.as_deref().unwrap_or("\\N").as_bytes());
+        }
+        self.raw(b"\t");
+        self.escaped(&counted.composition.to_string());
+        self.end();
+    }
+
+    fn product(&mut self, product: &SeenProduct) {
+        self.escaped(&product.sku);
+        self.raw(b"\t");
+        self.escaped(product.name.as_deref().unwrap_or(&product.sku));
+        self.raw(b"\t");
+        self.number(product.price.unwrap_or_default().0);
+        self.raw(b"\t");
+        match product.cost {
+            Some(cost) => self.number(cost.0),
+            None => self.raw(b"\\N"),
+        }
+        self.raw(b"\t");
+        self.escaped(product.category.as_deref().unwrap_or("other"));
+        self.raw(if product.offerable { b"\tt" } else { b"\tf" });
         self.end();
     }
 
@@ -371,23 +415,18 @@ pub async fn update_products(tx: &mut Tx, news: &[&SeenProduct]) -> Result<u64, 
         .rows_affected())
 }
 
-/// Adds the products that are not there; says how many were added.
-pub async fn add_products(tx: &mut Tx, seen: &[&SeenProduct]) -> Result<u64, StoreError> {
-    let insert = "insert into products (sku, name, price, cost, category, offerable)
-        select sku, coalesce(name, sku), coalesce(price, 0), cost, coalesce(category, 'other'), offerable
-        from unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[], $5::text[], $6::boolean[])
-            as s (sku, name, price, cost, category, offerable)
-        on conflict (sku) do nothing";
-    Ok(sqlx::query(insert)
-        .bind(seen.iter().map(|p| p.sku.as_str()).collect::<Vec<_>>())
-        .bind(seen.iter().map(|p| p.name.as_deref()).collect::<Vec<_>>())
-        .bind(seen.iter().map(|p| p.price.map(|a| a.0)).collect::<Vec<_>>())
-        .bind(seen.iter().map(|p| p.cost.map(|a| a.0)).collect::<Vec<_>>())
-        .bind(seen.iter().map(|p| p.category.as_deref()).collect::<Vec<_>>())
-        .bind(seen.iter().map(|p| p.offerable).collect::<Vec<_>>())
-        .execute(&mut **tx)
-        .await?
-        .rows_affected())
+/// Adds products that are not there.
+pub async fn add_products(tx: &mut Tx, new: &[&SeenProduct]) -> Result<(), StoreError> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let sql = "copy products (sku, name, price, cost, category, offerable) from stdin";
+    let mut copy = Copy::begin(tx, sql).await?;
+    for product in new {
+        copy.rows.product(product);
+        copy.flow().await?;
+    }
+    copy.finish().await
 }
 
 /// Adds the categories that are not there: `(id, title)`, the title in both languages.
@@ -453,8 +492,12 @@ pub async fn added(tx: &mut Tx, import: Uuid) -> Result<Added, StoreError> {
 
 /// Tells the planner what is there now: until it knows, the next question after a large import can take minutes.
 pub async fn count_afresh(tx: &mut Tx) -> Result<(), StoreError> {
+    // How many rows there are counts most, and every column that is looked at costs; the rest comes with the next
+    // autovacuum.
     sqlx::query("set local default_statistics_target = 10").execute(&mut **tx).await?;
-    sqlx::query("analyze receipts, receipt_lines, customers, products").execute(&mut **tx).await?;
+    sqlx::query("analyze receipts (customer_id, at), receipt_lines (receipt_id, sku), customers (id), products (sku)")
+        .execute(&mut **tx)
+        .await?;
     sqlx::query("reset default_statistics_target").execute(&mut **tx).await?;
     Ok(())
 }

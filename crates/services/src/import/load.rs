@@ -322,15 +322,15 @@ impl<'a> Loader<'a> {
             .collect();
         // Drawing a code that is taken happens once in a trillion; then the next draw is another one.
         for _ in 0..4 {
-            if new.is_empty() {
-                return Ok(());
+            let (codes, handles) = store::import::taken_codes(&mut self.tx, &new).await?;
+            if codes.is_empty() && handles.is_empty() {
+                return Ok(store::import::add_customers(&mut self.tx, &new, self.started).await?);
             }
-            let added: HashSet<Uuid> =
-                store::import::add_customers(&mut self.tx, &new, self.started).await?.into_iter().collect();
-            new.retain(|customer| !added.contains(&customer.counted.id));
             for customer in &mut new {
-                customer.code = StaticCode::from_seed(self.shop.entropy.number());
-                customer.handle = CodeHandle::from_seed(self.shop.entropy.number());
+                if codes.iter().any(|code| code == customer.code.as_str()) || handles.contains(&customer.handle.0) {
+                    customer.code = StaticCode::from_seed(self.shop.entropy.number());
+                    customer.handle = CodeHandle::from_seed(self.shop.entropy.number());
+                }
             }
         }
         Err(ImportError::Interrupted)
@@ -367,7 +367,8 @@ impl<'a> Loader<'a> {
         let (new, there): (Vec<_>, Vec<_>) = seen.iter().partition(|product| !known.contains(&product.sku));
         let news: Vec<&SeenProduct> = there.into_iter().filter(|product| product.newer).collect();
         self.report.changed_products += store::import::update_products(&mut self.tx, &news).await?;
-        self.report.new_products += store::import::add_products(&mut self.tx, &new).await?;
+        store::import::add_products(&mut self.tx, &new).await?;
+        self.report.new_products += new.len() as u64;
         Ok(())
     }
 
