@@ -1,4 +1,6 @@
-//! The till plane: identify, session, close, cancel. The data is the wire shape of REST v1.
+//! The till plane: identify, session, close, return, reopen, cancel. The data is the wire shape of REST v1.
+
+mod returning;
 
 use async_trait::async_trait;
 use chrono::{DateTime, FixedOffset, Utc};
@@ -8,6 +10,8 @@ use domain::{
 use serde::{Deserialize, Serialize};
 
 use crate::{IdempotencyKey, Once, Refusal};
+
+pub use returning::{Refund, ReturnLine, ReturnRequest, Returned, ReturnedLine};
 
 #[cfg(feature = "openapi")]
 use utoipa::ToSchema;
@@ -74,10 +78,32 @@ pub trait TillApi: Send + Sync {
         request: CloseRequest,
     ) -> Result<Once<Session>, Refusal>;
 
-    /// Gives an open session up, or rolls a closed one back whole. Twice: the same answer.
+    /// Takes goods of a closed session back and says what is paid back for them: from the stored allocation, never more
+    /// than was paid, and exactly that when everything is back.
     ///
     /// # Errors
-    /// `session-not-found`, `session-not-open` (after a partial return), `idempotency-key-reused`.
+    /// `session-not-found`, `session-not-closed`, `return-exceeds-sold` with a pointer, `invalid-return` for a bound that
+    /// is broken, `idempotency-key-reused`.
+    async fn return_lines(
+        &self,
+        caller: &TillCaller,
+        id: SessionId,
+        once: &IdempotencyKey,
+        request: ReturnRequest,
+    ) -> Result<Once<Returned>, Refusal>;
+
+    /// Opens a closed session again, as if it had not been paid: it can be put, closed or cancelled. Its receipt no longer
+    /// counts, and its number is free.
+    ///
+    /// # Errors
+    /// `session-not-found`, `session-not-closed` (open, cancelled, or goods came back), `idempotency-key-reused`.
+    async fn reopen(&self, caller: &TillCaller, id: SessionId, once: &IdempotencyKey)
+    -> Result<Once<Session>, Refusal>;
+
+    /// Gives an open session up, or rolls a closed one back whole: what of it has not come back yet. Twice: the same answer.
+    ///
+    /// # Errors
+    /// `session-not-found`, `idempotency-key-reused`.
     async fn cancel(&self, caller: &TillCaller, id: SessionId, once: &IdempotencyKey)
     -> Result<Once<Session>, Refusal>;
 
@@ -235,6 +261,14 @@ pub struct SessionLine {
     pub discount: Amount,
     pub total: Amount,
     pub allocations: Vec<Allocation>,
+    /// Units that came back; absent where none did. The amounts above stay those of the sale.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub returned: u32,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_none(units: &u32) -> bool {
+    *units == 0
 }
 
 /// Which source paid how much of a line's discount.
@@ -299,14 +333,14 @@ pub enum Effect {
         code: String,
         reason: CouponRejection,
     },
-    /// On cancelling a closed session: what is taken back.
+    /// On returning, reopening or cancelling: what is taken back.
     RollbackDiscount {
         position: u16,
         source: Source,
         id: String,
         amount: Amount,
     },
-    /// On cancelling a closed session: the coupon may be used again.
+    /// On cancelling or reopening, and when everything came back: the coupon may be used again.
     RollbackCoupon {
         code: String,
     },

@@ -39,6 +39,8 @@ ids! {
     SessionId,
     /// A purchase that happened.
     ReceiptId,
+    /// Goods of one purchase that came back together.
+    ReturnId,
     /// A shop of the chain.
     StoreId,
     /// One till of one store.

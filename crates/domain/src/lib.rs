@@ -9,6 +9,7 @@ pub mod locale;
 pub mod margin;
 pub mod money;
 pub mod phone;
+pub mod returned;
 pub mod segment;
 pub mod session;
 pub mod staff;
@@ -17,11 +18,14 @@ pub use card::{Card, CardReason, CardScope};
 pub use catalogue::{CategoryId, Product, Sku};
 pub use code::{CodeError, CodeKind, CustomerCode, RotatingCode, RotatingSecret};
 pub use coupon::{CouponCode, CouponCodeError};
-pub use id::{CampaignId, CardId, CustomerId, GrantId, ReceiptId, SegmentModelId, SessionId, StaffId, StoreId, TillId};
+pub use id::{
+    CampaignId, CardId, CustomerId, GrantId, ReceiptId, ReturnId, SegmentModelId, SessionId, StaffId, StoreId, TillId,
+};
 pub use locale::Locale;
 pub use margin::{MarginFloor, floor_price};
 pub use money::{Amount, Currency, MoneyError, Rate, split};
 pub use phone::{Phone, PhoneError};
+pub use returned::{Returned, SoldLine};
 pub use segment::{SegmentName, SegmentReason, SegmentRef};
 pub use session::SessionState;
 pub use staff::Role;

@@ -40,6 +40,15 @@ pub struct PurchaseFacts {
     pub by_category: Vec<(CategoryId, Amount)>,
 }
 
+/// What of a purchase is taken out again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Taken {
+    /// All that is left of it: it was no visit.
+    Whole,
+    /// Goods that came back.
+    Goods,
+}
+
 /// A customer went from one segment to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SegmentMove {
@@ -147,7 +156,8 @@ impl Shop {
         Ok(Some(moved))
     }
 
-    /// Takes a cancelled purchase out again. Call it after the receipt was marked as cancelled in `tx`.
+    /// Takes a purchase out again, or the part of it that came back: then it still was a visit. Call it after the receipts
+    /// in `tx` say so.
     ///
     /// # Errors
     /// Only when the store fails; then the cancellation must not commit either.
@@ -156,11 +166,14 @@ impl Shop {
         tx: &mut Tx,
         customer: CustomerId,
         purchase: &PurchaseFacts,
+        taken: Taken,
         now: DateTime<Utc>,
     ) -> Result<Option<SegmentMove>, StoreError> {
         let Some(before) = store::segments::lock(tx, customer).await? else { return Ok(None) };
         let mut after = before.clone();
-        after.visits = after.visits.saturating_sub(1).max(0);
+        if taken == Taken::Whole {
+            after.visits = after.visits.saturating_sub(1).max(0);
+        }
         after.spent = after.spent.saturating_sub(purchase.paid.0);
         (after.first_purchase_at, after.last_purchase_at) = store::segments::first_and_last(tx, customer).await?;
         compose(&mut after, &purchase.by_category, -1);

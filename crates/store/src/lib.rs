@@ -23,6 +23,7 @@ pub mod offline_receipts;
 pub mod outbox;
 pub mod purchases;
 pub mod receipts;
+pub mod returns;
 pub mod segments;
 pub mod sessions;
 pub mod shop;

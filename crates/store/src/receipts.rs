@@ -74,19 +74,34 @@ pub async fn insert(tx: &mut Tx, receipt: NewReceipt) -> Result<i64, StoreError>
     .await?)
 }
 
-/// Says that a session's purchase no longer counts; `false` when it was cancelled before, or never made.
+/// Says that a session's purchase no longer counts, nor what came back of it; `false` when it was cancelled before, or
+/// never made.
 ///
 /// # Errors
 /// Only when the store is away.
 pub async fn cancel(tx: &mut Tx, session: SessionId, now: DateTime<Utc>) -> Result<bool, StoreError> {
-    let done = sqlx::query(
-        "update receipts set cancelled_at = $2 where session_id = $1 and kind = 'sale' and cancelled_at is null",
+    let done = sqlx::query("update receipts set cancelled_at = $2 where session_id = $1 and cancelled_at is null")
+        .bind(session.0)
+        .bind(now)
+        .execute(&mut **tx)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Says that a session's sale no longer counts because it was opened again: its number is free.
+///
+/// # Errors
+/// Only when the store is away.
+pub async fn reopen(tx: &mut Tx, session: SessionId, now: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query(
+        "update receipts set cancelled_at = $2, reopened_at = $2 \
+         where session_id = $1 and kind = 'sale' and cancelled_at is null",
     )
     .bind(session.0)
     .bind(now)
     .execute(&mut **tx)
     .await?;
-    Ok(done.rows_affected() == 1)
+    Ok(())
 }
 
 impl Store {
@@ -101,7 +116,8 @@ impl Store {
         number: &str,
     ) -> Result<Option<Option<SessionId>>, StoreError> {
         let row: Option<Option<Uuid>> = sqlx::query_scalar(
-            "select session_id from receipts where source = 'till' and store_id = $1 and till_id = $2 and number = $3",
+            "select session_id from receipts where source = 'till' and kind = 'sale' \
+             and reopened_at is null and store_id = $1 and till_id = $2 and number = $3",
         )
         .bind(store.0)
         .bind(till.0)

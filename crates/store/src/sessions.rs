@@ -240,6 +240,19 @@ pub async fn hold(tx: &mut Tx, id: SessionId) -> Result<Option<Stored>, StoreErr
     row.map(Row::stored).transpose()
 }
 
+/// A closed session is open again, and holds until then.
+///
+/// # Errors
+/// Only when the store is away.
+pub async fn reopen(tx: &mut Tx, id: SessionId, expires_at: DateTime<Utc>) -> Result<(), StoreError> {
+    sqlx::query("update sessions set expires_at = $2 where id = $1")
+        .bind(id.0)
+        .bind(expires_at)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
+}
+
 /// The end of a story about a held session: its next state, what is told of it, and the answer of the call.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome<'a> {

@@ -1,4 +1,4 @@
-//! `POST /api/v1/sessions/{session_id}/cancel`: gives an open session up, or rolls a closed one back whole.
+//! `POST /api/v1/sessions/{session_id}/cancel`: gives an open session up, or rolls back what of a closed one has not come back.
 
 use axum::extract::State;
 use contract::till::Session;
@@ -19,7 +19,6 @@ use crate::edge::Edge;
         (status = 400, body = Problem, content_type = "application/problem+json"),
         (status = 401, body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "session-not-found", body = Problem, content_type = "application/problem+json"),
-        (status = 409, description = "session-not-open, after a partial return", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "idempotency-key-reused", body = Problem, content_type = "application/problem+json"),
         (status = 423, body = Problem, content_type = "application/problem+json"),
     ),

@@ -14,7 +14,9 @@ mod products;
 mod put_session;
 mod query;
 mod receipts;
+mod reopen;
 pub mod request;
+mod returns;
 mod rule_sets;
 
 use axum::Router;
@@ -39,6 +41,8 @@ pub fn router(edge: &Edge) -> Router<Edge> {
         .route("/api/v1/sessions/{session_id}", get(get_session::get_session).put(put_session::put_session))
         .route("/api/v1/sessions/{session_id}/close", post(close::close))
         .route("/api/v1/sessions/{session_id}/cancel", post(cancel::cancel))
+        .route("/api/v1/sessions/{session_id}/returns", post(returns::returns))
+        .route("/api/v1/sessions/{session_id}/reopen", post(reopen::reopen))
         .route("/api/v1/grants", get(grants::grants))
         .route("/api/v1/receipts", post(receipts::receipts))
         .route("/api/v1/products", get(products::products))

@@ -22,6 +22,8 @@ use utoipa::{Modify, OpenApi};
         super::get_session::get_session,
         super::close::close,
         super::cancel::cancel,
+        super::returns::returns,
+        super::reopen::reopen,
         super::grants::grants,
         super::receipts::receipts,
         super::products::products,

@@ -74,6 +74,8 @@ fn operations_are_those_of_the_contract() {
             "POST /api/v1/receipts",
             "POST /api/v1/sessions/{session_id}/cancel",
             "POST /api/v1/sessions/{session_id}/close",
+            "POST /api/v1/sessions/{session_id}/reopen",
+            "POST /api/v1/sessions/{session_id}/returns",
             "PUT /api/v1/campaigns/{campaign_id}",
             "PUT /api/v1/coupons/{code}",
             "PUT /api/v1/rule-sets/current",

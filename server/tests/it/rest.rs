@@ -34,6 +34,8 @@ async fn every_post_needs_its_key_before_its_body() {
         "/api/v1/identify".to_owned(),
         format!("/api/v1/sessions/{session}/close"),
         format!("/api/v1/sessions/{session}/cancel"),
+        format!("/api/v1/sessions/{session}/returns"),
+        format!("/api/v1/sessions/{session}/reopen"),
     ] {
         let request = stand.request("POST", &path).body(Body::from("nonsense")).unwrap();
         stand.send(request).await.is_problem(400, "idempotency-key-missing");
@@ -183,6 +185,55 @@ async fn a_purchase_counts_once_whatever_is_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn goods_come_back_and_a_sale_is_opened_again() {
+    let stand = Stand::new().await;
+    let session = id();
+    let at = |what: &str| format!("/api/v1/sessions/{session}/{what}");
+    let quote = stand.put(&session, &stand.cart()).await.json();
+    let pay = |receipt: &str, total: &Value| json!({"receipt_number": receipt, "paid": total});
+    let one = json!({"lines": [{"position": 0, "quantity": 1}], "reason": "cold"});
+    stand.post(&at("returns"), "early", &one).await.is_problem(409, "session-not-closed");
+    stand.post(&at("reopen"), "early-2", &Value::Null).await.is_problem(409, "session-not-closed");
+    assert_eq!(stand.post(&at("close"), "pay", &pay("R-1", &quote["total"])).await.status, 200);
+    let opened = stand.post(&at("reopen"), "open", &Value::Null).await;
+    assert_eq!((opened.status.as_u16(), &opened.json()["state"]), (200, &json!("open")), "{}", opened.text);
+    assert_eq!(opened.json()["total"], quote["total"]);
+    assert_eq!(stand.post(&at("close"), "pay-2", &pay("R-1", &quote["total"])).await.status, 200);
+
+    let first = stand.post(&at("returns"), "back", &one).await;
+    assert_eq!(first.status, 200, "{}", first.text);
+    let told = first.json();
+    assert!(uuid::Uuid::parse_str(told["return_id"].as_str().unwrap()).is_ok());
+    assert_eq!(told["session"]["state"], "partially_returned");
+    assert_eq!(told["lines"], json!([{"position": 0, "quantity": 1, "amount": told["refund"]["amount"]}]));
+    let again = stand.post(&at("returns"), "back", &one).await;
+    assert_eq!((&again.text, again.header("idempotency-replayed")), (&first.text, "true"));
+    assert_eq!(stand.ask("GET", &format!("/api/v1/sessions/{session}")).await.json(), told["session"]);
+    stand.post(&at("reopen"), "open-2", &Value::Null).await.is_problem(409, "session-not-closed");
+
+    let many = json!({"lines": [{"position": 0, "quantity": 2}]});
+    let problem = stand.post(&at("returns"), "back-2", &many).await.is_problem(422, "return-exceeds-sold");
+    assert_eq!(problem["errors"][0]["pointer"], "/lines/0/quantity");
+    for (body, key) in [
+        (json!({"lines": []}), "invalid-return"),
+        (json!({"lines": [{"position": 0, "quantity": 0}]}), "invalid-return"),
+        (json!({"lines": [{"position": -1, "quantity": 1}]}), "invalid-body"),
+        (json!({"lines": [{"position": 65_536, "quantity": 1}]}), "invalid-body"),
+        (json!({"lines": [{"position": 9, "quantity": 1}]}), "return-exceeds-sold"),
+        (json!({}), "invalid-body"),
+    ] {
+        stand.post(&at("returns"), "bad", &body).await.is_problem(422, key);
+    }
+    let rest = json!({"lines": [{"position": 1, "quantity": 1}, {"position": 0, "quantity": 1}]});
+    let rest = stand.post(&at("returns"), "back-3", &rest).await.json();
+    let amount = |told: &Value| told["refund"]["amount"].as_i64().unwrap();
+    assert_eq!(json!(amount(&told) + amount(&rest)), quote["total"]);
+    assert_eq!(rest["session"]["savings"]["amount"], 0);
+    let cancelled = stand.post(&at("cancel"), "undo", &Value::Null).await;
+    assert_eq!(cancelled.json()["state"], "cancelled", "{}", cancelled.text);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_session_is_its_own_stores() {
     let stand = Stand::new().await;
     let session = id();
@@ -198,6 +249,9 @@ async fn a_session_is_its_own_stores() {
     let body = json!({"receipt_number": "R-1", "paid": 1}).to_string();
     as_other("POST", &format!("{path}/close"), body).await.is_problem(404, "session-not-found");
     as_other("POST", &format!("{path}/cancel"), String::new()).await.is_problem(404, "session-not-found");
+    as_other("POST", &format!("{path}/reopen"), String::new()).await.is_problem(404, "session-not-found");
+    let body = json!({"lines": [{"position": 0, "quantity": 1}]}).to_string();
+    as_other("POST", &format!("{path}/returns"), body).await.is_problem(404, "session-not-found");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

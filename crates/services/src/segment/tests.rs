@@ -116,7 +116,7 @@ impl Scene {
             .execute(&mut *tx)
             .await
             .unwrap();
-        let moved = self.shop.take_back_from_segment(&mut tx, customer, facts, self.now).await.unwrap();
+        let moved = self.shop.take_back_from_segment(&mut tx, customer, facts, Taken::Whole, self.now).await.unwrap();
         store::commit(tx).await.unwrap();
         moved
     }

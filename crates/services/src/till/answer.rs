@@ -40,6 +40,7 @@ pub(super) fn session(id: SessionId, open: &OpenSession, shop: &Snapshot, caller
                 discount: decided.discount,
                 total: decided.total,
                 allocations: decided.allocations.iter().map(allocation).collect(),
+                returned: 0,
             })
             .collect(),
         subtotal: decision.subtotal,

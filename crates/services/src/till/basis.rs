@@ -50,11 +50,18 @@ impl Basis {
 
     /// What the segment learns from the purchase.
     pub(super) fn purchase(&self, session: &Session, at: DateTime<Utc>) -> PurchaseFacts {
+        self.paid_for(session.lines.iter().map(|line| line.total), at)
+    }
+
+    /// The same of other amounts, one a line.
+    pub(super) fn paid_for(&self, amounts: impl Iterator<Item = Amount>, at: DateTime<Utc>) -> PurchaseFacts {
         let mut by_category: BTreeMap<CategoryId, Amount> = BTreeMap::new();
-        for (line, sold) in self.facts.lines.iter().zip(&session.lines) {
-            *by_category.entry(line.category.clone()).or_default() += sold.total;
+        let mut paid = Amount::ZERO;
+        for (line, amount) in self.facts.lines.iter().zip(amounts) {
+            paid += amount;
+            *by_category.entry(line.category.clone()).or_default() += amount;
         }
-        PurchaseFacts { at, paid: session.total, by_category: by_category.into_iter().collect() }
+        PurchaseFacts { at, paid, by_category: by_category.into_iter().collect() }
     }
 
     /// The lines as they are sold, with who pays for each discount.
@@ -92,7 +99,8 @@ impl Shop {
         let what = match session.state {
             SessionState::Cancelled => "cancelled",
             SessionState::PartiallyReturned => "returned",
-            SessionState::Open | SessionState::Closed => "closed",
+            SessionState::Closed => "closed",
+            SessionState::Open => "reopened",
         };
         let customer = basis.customer();
         let key = customer.map_or_else(|| session.session_id.to_string(), |customer| customer.to_string());

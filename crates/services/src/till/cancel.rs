@@ -1,18 +1,22 @@
-//! Cancelling: an open session is given up, a closed one is taken back whole: savings, segment, receipt.
+//! Cancelling: an open session is given up, a closed one is taken back whole: savings, segment, receipt. What of it has come
+//! back before stays as it was paid back.
+
+use std::collections::HashMap;
 
 use chrono::{DateTime, Utc};
 use contract::till::{Effect, Savings, Session, TillCaller};
 use contract::{IdempotencyKey, Once};
-use domain::{SessionId, SessionState};
+use domain::{Amount, Returned, SessionId, SessionState};
 use store::idempotency::{self, Claim, Claimed};
 use store::sessions::{self, Open, Outcome};
-use store::{customers, limits, receipts};
+use store::{StoreError, Tx, customers, limits, receipts, returns};
 
 use super::basis::Basis;
 use super::counter::Session as Found;
 use super::once::{body_of, claim, replay, reused};
-use super::{Stop, session_not_found, session_not_open, stored_session};
+use super::{Stop, session_not_found, stored_session};
 use crate::Shop;
+use crate::segment::Taken;
 
 impl Shop {
     pub(super) async fn cancel_once(
@@ -63,39 +67,28 @@ impl Shop {
         let mut session = match (stored.state, open, &stored.answer) {
             (SessionState::Open, Some((_, session)), _) => session,
             (SessionState::Open, None, _) => return Err(Stop::Again),
-            (SessionState::PartiallyReturned, ..) => return Err(session_not_open("partially returned").into()),
             // Twice: the same answer.
             (SessionState::Cancelled, _, Some(answer)) => {
                 idempotency::complete(&mut tx, claim, answer).await?;
                 store::commit(tx).await?;
                 return Ok(Once { value: stored_session(answer)?, body: answer.clone(), replayed: false });
             }
-            (SessionState::Closed, _, Some(answer)) => stored_session(answer)?,
-            (SessionState::Closed | SessionState::Cancelled, _, None) => return Err(session_not_found().into()),
+            (SessionState::Closed | SessionState::PartiallyReturned, _, Some(answer)) => stored_session(answer)?,
+            (_, _, None) => return Err(session_not_found().into()),
         };
         session.state = SessionState::Cancelled;
         session.version = stored.version.saturating_add(1);
-        session.effects = if stored.state == SessionState::Closed { rollbacks(&session) } else { Vec::new() };
         session.segment_changed = None;
-        let mut events = Vec::new();
-        match stored.state {
-            SessionState::Open => limits::release(&mut tx, id, now).await?,
-            _ => {
-                limits::give_back(&mut tx, id, now).await?;
-            }
-        }
         let basis = Basis::read(&stored.basis)?;
-        if stored.state == SessionState::Closed {
-            // What the purchase gave is taken back as it was stored, never evaluated again (law 6).
-            if let Some(customer) = basis.customer() {
-                let amount = customers::add_savings(&mut tx, customer, -session.discount).await?;
-                session.savings = Some(Savings { amount, currency: session.currency });
-            }
+        let mut events = Vec::new();
+        if stored.state == SessionState::Open {
+            session.effects = Vec::new();
+            limits::release(&mut tx, id, now).await?;
+        } else {
+            limits::give_back(&mut tx, id, now).await?;
+            let so_far = returns::so_far(&mut tx, id).await?;
             receipts::cancel(&mut tx, id, now).await?;
-            if let Some(customer) = basis.customer() {
-                let closed_at = session.closed_at.unwrap_or(session.evaluated_at);
-                self.take_back_from_segment(&mut tx, customer, &basis.purchase(&session, closed_at), now).await?;
-            }
+            self.roll_back(&mut tx, &mut session, &basis, &so_far, now).await?;
             events.push(self.purchase_event(&session, &basis, caller, None, now));
         }
         let body = body_of(&session)?;
@@ -115,21 +108,58 @@ impl Shop {
         }
         Ok(Once { value: session, body, replayed: false })
     }
+
+    /// Takes back what a sale gave and has not been returned yet: as it was stored, never evaluated again (law 6). Its
+    /// receipts no longer count by now.
+    pub(super) async fn roll_back(
+        &self,
+        tx: &mut Tx,
+        session: &mut Session,
+        basis: &Basis,
+        so_far: &HashMap<u16, Returned>,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        session.effects = rollbacks(session, so_far);
+        let Some(customer) = basis.customer() else { return Ok(()) };
+        let gone: Amount = so_far.values().map(|back| back.discount).sum();
+        let amount = customers::add_savings(tx, customer, gone - session.discount).await?;
+        session.savings = Some(Savings { amount, currency: session.currency });
+        let closed_at = session.closed_at.unwrap_or(session.evaluated_at);
+        let left = session
+            .lines
+            .iter()
+            .map(|line| line.total - so_far.get(&line.position).map(|back| back.refund).unwrap_or_default());
+        let purchase = basis.paid_for(left, closed_at);
+        self.take_back_from_segment(tx, customer, &purchase, Taken::Whole, now).await?;
+        Ok(())
+    }
 }
 
-fn rollbacks(session: &Session) -> Vec<Effect> {
-    let given = session.lines.iter().flat_map(|line| line.allocations.iter().map(move |part| (line.position, part)));
-    let coupons = session.effects.iter().filter_map(|effect| match effect {
+/// What is taken back of each allocation, and the coupons that may be used again.
+fn rollbacks(session: &Session, so_far: &HashMap<u16, Returned>) -> Vec<Effect> {
+    let mut effects = Vec::new();
+    for line in &session.lines {
+        let back = so_far.get(&line.position);
+        for (place, part) in line.allocations.iter().enumerate() {
+            let gone = back.and_then(|back| back.allocations.get(place)).copied().unwrap_or_default();
+            if part.amount > gone {
+                effects.push(Effect::RollbackDiscount {
+                    position: line.position,
+                    source: part.source,
+                    id: part.id.clone(),
+                    amount: part.amount - gone,
+                });
+            }
+        }
+    }
+    effects.extend(coupons_again(&session.effects));
+    effects
+}
+
+/// The coupons that a session took, free again.
+pub(super) fn coupons_again(effects: &[Effect]) -> impl Iterator<Item = Effect> {
+    effects.iter().filter_map(|effect| match effect {
         Effect::AcceptCoupon { code, .. } => Some(Effect::RollbackCoupon { code: code.clone() }),
         _ => None,
-    });
-    given
-        .map(|(position, part)| Effect::RollbackDiscount {
-            position,
-            source: part.source,
-            id: part.id.clone(),
-            amount: part.amount,
-        })
-        .chain(coupons)
-        .collect()
+    })
 }

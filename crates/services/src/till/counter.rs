@@ -249,7 +249,7 @@ impl Shop {
     }
 
     /// An open session as its row has it: evaluated again from its basis, which gives what it gave.
-    async fn reopened(&self, stored: Stored) -> Result<OpenSession, Stop> {
+    pub(super) async fn reopened(&self, stored: Stored) -> Result<OpenSession, Stop> {
         let basis = Basis::read(&stored.basis)?;
         let rules = self.rules_of(stored.revision).await?;
         let decision = promotions::evaluate(&basis.facts, &rules);

@@ -18,12 +18,15 @@ mod keys;
 mod limited;
 mod once;
 mod quote;
+mod reopen;
+mod returns;
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
 use async_trait::async_trait;
 use contract::till::{
-    CloseRequest, Identified, ProductPage, ProductView, QuoteMode, Session, SessionRequest, TillCaller,
+    CloseRequest, Identified, ProductPage, ProductView, QuoteMode, ReturnRequest, Returned, Session, SessionRequest,
+    TillCaller,
 };
 use contract::{IdempotencyKey, Kind, Once, Refusal, TillApi};
 use domain::{Locale, SessionId};
@@ -95,6 +98,35 @@ impl TillApi for Shop {
         let mut tries = 0;
         loop {
             if let Break(told) = self.came_of(&mut tries, self.close_once(caller, id, once, &request).await) {
+                return told;
+            }
+        }
+    }
+
+    async fn return_lines(
+        &self,
+        caller: &TillCaller,
+        id: SessionId,
+        once: &IdempotencyKey,
+        request: ReturnRequest,
+    ) -> Result<Once<Returned>, Refusal> {
+        let mut tries = 0;
+        loop {
+            if let Break(told) = self.came_of(&mut tries, self.return_once(caller, id, once, &request).await) {
+                return told;
+            }
+        }
+    }
+
+    async fn reopen(
+        &self,
+        caller: &TillCaller,
+        id: SessionId,
+        once: &IdempotencyKey,
+    ) -> Result<Once<Session>, Refusal> {
+        let mut tries = 0;
+        loop {
+            if let Break(told) = self.came_of(&mut tries, self.reopen_once(caller, id, once).await) {
                 return told;
             }
         }
@@ -249,6 +281,10 @@ fn session_not_found() -> Refusal {
 
 fn session_not_open(what: &str) -> Refusal {
     Refusal::conflict("session-not-open", format!("This session is {what}: begin a new one."))
+}
+
+fn session_not_closed(what: &str) -> Refusal {
+    Refusal::conflict("session-not-closed", format!("This session is {what}: only a sale that was closed can do that."))
 }
 
 fn stored_session(answer: &str) -> Result<Session, StoreError> {

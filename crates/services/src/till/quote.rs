@@ -22,7 +22,7 @@ use crate::guests::Guest;
 use crate::snapshot::Snapshot;
 
 /// How long a quote holds: its prices and rules are pinned until then.
-const HOLDS_FOR: TimeDelta = TimeDelta::minutes(30);
+pub(super) const HOLDS_FOR: TimeDelta = TimeDelta::minutes(30);
 /// A basket that is put with less than this left is quoted anew, so that there is time to pay.
 const TIME_TO_PAY: TimeDelta = TimeDelta::minutes(10);
 /// Law 9: cards that take longer are left out, and the answer says so.

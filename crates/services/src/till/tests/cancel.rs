@@ -97,11 +97,30 @@ async fn another_stores_session_is_not_there() {
 }
 
 #[tokio::test]
-async fn what_was_returned_in_part_cannot_be_cancelled() {
+async fn what_is_left_after_a_return_is_taken_back() {
     let scene = Scene::set().await;
-    let session = scene.put(scene.id(), basket(None, &[("espresso", 2)])).await.unwrap();
+    let guest = scene.guest().await;
+    let before = scene.shop.store.customer(guest.id).await.unwrap().unwrap();
+    let session = scene.quoted(&guest, &[("espresso", 3), ("eclair", 1)]).await;
     scene.close(&session, "R-1", "k1").await.unwrap();
-    scene.change("update sessions set state = 'partially_returned'").await;
-    assert!(scene.cancel(&session, "k2").await.unwrap_err().is("session-not-open"));
-    assert_eq!(scene.count("select count(*) from receipts where cancelled_at is null").await, 1);
+    let back = scene.give_back(&session, &[(0, 1)], "k2").await.unwrap().value;
+    let cancelled = scene.cancel(&session, "k3").await.unwrap().value;
+    assert_eq!((cancelled.state, cancelled.version), (SessionState::Cancelled, 4));
+    let rolled_back: i64 = cancelled
+        .effects
+        .iter()
+        .map(|effect| match effect {
+            Effect::RollbackDiscount { amount, .. } => amount.0,
+            _ => 0,
+        })
+        .sum();
+    let returned: i64 = session.lines[0].unit_price.0 - back.refund.amount.0;
+    assert_eq!(rolled_back + returned, session.discount.0);
+    assert_eq!(cancelled.lines[0].returned, 1);
+    let after = scene.shop.store.customer(guest.id).await.unwrap().unwrap();
+    assert_eq!((after.visits, after.spent, after.savings), (before.visits, before.spent, before.savings));
+    assert_eq!(after.composition, before.composition);
+    assert_eq!(scene.count("select count(*) from receipts where cancelled_at is null").await, 0);
+    assert_eq!(scene.cancel(&session, "k4").await.unwrap().value, cancelled);
+    assert!(scene.give_back(&session, &[(0, 1)], "k5").await.unwrap_err().is("session-not-closed"));
 }

@@ -9,5 +9,7 @@ mod offline;
 mod quote;
 mod races;
 mod relay;
+mod reopen;
+mod returns;
 mod scene;
 mod statements;

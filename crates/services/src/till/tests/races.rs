@@ -8,7 +8,7 @@ use domain::{Amount, SessionState};
 use sqlx::{Postgres, Transaction};
 use tokio::sync::Barrier;
 
-use super::scene::{Scene, basket, once, paid};
+use super::scene::{Scene, basket, once, paid, returning};
 use crate::pace::Pace;
 
 const AT_ONCE: usize = 20;
@@ -261,4 +261,65 @@ async fn whoever_waits_too_long_is_told_that_the_session_is_busy() {
     // The connections went back without their five seconds, and the keys are free.
     scene.close(&session, "R-1", "a").await.unwrap();
     assert_eq!(scene.shop.session(&scene.till, session.session_id).await.unwrap().state, SessionState::Closed);
+}
+
+/// Twenty tills take the last two units back: two of them pay.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_unit_comes_back_once_however_many_take_it() {
+    let scene = Scene::set_at(Pace::swift()).await;
+    let guest = scene.guest().await;
+    let session = scene.quoted(&guest, &[("espresso", 3)]).await;
+    scene.close(&session, "R-1", "k").await.unwrap();
+    scene.give_back(&session, &[(0, 1)], "one").await.unwrap();
+    let told = together(AT_ONCE, |place| {
+        let (shop, till, id) = (scene.shop.clone(), scene.till.clone(), session.session_id);
+        async move { shop.return_lines(&till, id, &once(&format!("k{place}")), returning(&[(0, 1)])).await }
+    })
+    .await;
+    assert_eq!(told.iter().filter(|answer| answer.is_ok()).count(), 2);
+    assert!(told.iter().filter_map(|answer| answer.as_ref().err()).all(|refusal| refusal.is("return-exceeds-sold")));
+    assert_eq!(scene.savings(&guest).await, 0);
+    assert_eq!(scene.count("select sum(total)::bigint from receipts").await, 0);
+    // With one key it is one return.
+    let session = scene.quoted(&guest, &[("espresso", 3)]).await;
+    scene.close(&session, "R-2", "k-2").await.unwrap();
+    let told = together(AT_ONCE, |_| {
+        let (shop, till, id) = (scene.shop.clone(), scene.till.clone(), session.session_id);
+        async move { shop.return_lines(&till, id, &once("same"), returning(&[(0, 1)])).await.unwrap() }
+    })
+    .await;
+    assert!(told.iter().all(|answer| answer.body == told[0].body));
+    assert_eq!(told.iter().filter(|answer| !answer.replayed).count(), 1);
+    assert_eq!(scene.savings(&guest).await, 50);
+}
+
+/// Returns, a cancellation and a reopening of one sale at once: whatever comes first, the books agree in the end.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn return_cancel_and_reopen_at_once_agree() {
+    for round in 0..4 {
+        let scene = Scene::set_at(Pace::swift()).await;
+        let guest = scene.guest().await;
+        let session = scene.quoted(&guest, &[("espresso", 4)]).await;
+        scene.close(&session, "R-1", "k").await.unwrap();
+        let told = together(6, |place| {
+            let (shop, till, id) = (scene.shop.clone(), scene.till.clone(), session.session_id);
+            let key = once(&format!("k{place}"));
+            async move {
+                match (place + round) % 3 {
+                    0 => shop.return_lines(&till, id, &key, returning(&[(0, 1)])).await.map(|told| told.value.session),
+                    1 => shop.cancel(&till, id, &key).await.map(|told| told.value),
+                    _ => shop.reopen(&till, id, &key).await.map(|told| told.value),
+                }
+            }
+        })
+        .await;
+        let refused = told.iter().filter_map(|answer| answer.as_ref().err());
+        assert!(refused.clone().all(|refusal| refusal.is("session-not-closed")), "{:?}", refused.collect::<Vec<_>>());
+        let ended = scene.shop.session(&scene.till, session.session_id).await.unwrap();
+        assert_eq!(ended.state, SessionState::Cancelled);
+        assert_eq!(scene.savings(&guest).await, 0);
+        assert_eq!(scene.count("select count(*) from receipts where cancelled_at is null").await, 0);
+        let spent = scene.shop.store.customer(guest.id).await.unwrap().unwrap();
+        assert_eq!((spent.visits, spent.spent), (0, Amount(0)));
+    }
 }

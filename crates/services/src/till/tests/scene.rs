@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use cache::InProcess;
 use chrono::{DateTime, TimeDelta, Utc};
-use contract::till::{CloseRequest, LineRequest, QuoteMode, Session, SessionRequest, TillCaller};
+use contract::till::{
+    CloseRequest, LineRequest, QuoteMode, ReturnLine, ReturnRequest, Returned, Session, SessionRequest, TillCaller,
+};
 use contract::{IdempotencyKey, Once, Refusal, TillApi};
 use domain::code::{CodeHandle, RotatingSecret, StaticCode, step_at};
 use domain::{
@@ -112,6 +114,12 @@ impl Scene {
         Self { shop, clock, pool, till, second, elsewhere, _database: database }
     }
 
+    /// The same shop in a process of its own, which remembers nothing.
+    pub(super) fn restarted(&self) -> Shop {
+        let Shop { store, sms, clock, entropy, .. } = self.shop.clone();
+        Shop::new(store, Arc::new(InProcess::default()), sms, clock, entropy)
+    }
+
     pub(super) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
@@ -180,6 +188,16 @@ impl Scene {
         self.shop.cancel(&self.till, session.session_id, &once(key)).await
     }
 
+    /// Units of these positions come back.
+    pub(super) async fn give_back(
+        &self,
+        session: &Session,
+        lines: &[(u16, i64)],
+        key: &str,
+    ) -> Result<Once<Returned>, Refusal> {
+        self.shop.return_lines(&self.till, session.session_id, &once(key), returning(lines)).await
+    }
+
     pub(super) async fn savings(&self, guest: &Guest) -> i64 {
         self.shop.store.customer(guest.id).await.unwrap().unwrap().savings.minor()
     }
@@ -241,6 +259,11 @@ pub(super) fn basket(code: Option<&str>, lines: &[(&str, i64)]) -> SessionReques
 
 pub(super) fn paid(receipt: &str, amount: Amount) -> CloseRequest {
     CloseRequest { receipt_number: receipt.into(), paid: amount, paid_at: None }
+}
+
+pub(super) fn returning(lines: &[(u16, i64)]) -> ReturnRequest {
+    let lines = lines.iter().map(|&(position, quantity)| ReturnLine { position, quantity }).collect();
+    ReturnRequest { lines, reason: "cold".into() }
 }
 
 pub(super) fn pointers(refusal: &Refusal) -> Vec<(&str, &str)> {
