@@ -91,6 +91,10 @@ struct DoctorArgs {
 enum Books {
     /// Whether the counters of coupons and budgets are the sums of their ledger
     Ledger,
+    /// Whether a sale's decision, made again from what it was made from, is what was stored
+    Receipt(commands::replay::One),
+    /// The same of the newest sales
+    Receipts(commands::replay::Many),
 }
 
 #[derive(Debug, Subcommand)]
@@ -192,6 +196,12 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Doctor(DoctorArgs { of: Some(Books::Ledger) }) => {
             with_shop(&config, async |wired| commands::ledger::run(&wired.store).await).await?;
         }
+        Command::Doctor(DoctorArgs { of: Some(Books::Receipt(args)) }) => {
+            return with_shop(&config, async |wired| commands::replay::one(&wired.shop, &args).await).await;
+        }
+        Command::Doctor(DoctorArgs { of: Some(Books::Receipts(args)) }) => {
+            return with_shop(&config, async |wired| commands::replay::many(&wired.shop, &args).await).await;
+        }
         Command::Doctor(DoctorArgs { of: None }) => {
             return Ok(if doctor::run(&config).await { ExitCode::SUCCESS } else { ExitCode::FAILURE });
         }
@@ -214,16 +224,16 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// Runs one verb with the shop and then leaves the private servers, whatever came of it. Ctrl-C and SIGTERM break it
 /// off: what it did not commit never happened.
-async fn with_shop(config: &Config, verb: impl AsyncFnOnce(&Wired) -> anyhow::Result<()>) -> anyhow::Result<()> {
+async fn with_shop<T>(config: &Config, verb: impl AsyncFnOnce(&Wired) -> anyhow::Result<T>) -> anyhow::Result<T> {
     with_shop_until(config, Err(broken_off()), verb).await
 }
 
 /// The same for a verb that ends with `told` when it is told to stop.
-async fn with_shop_until(
+async fn with_shop_until<T>(
     config: &Config,
-    told: anyhow::Result<()>,
-    verb: impl AsyncFnOnce(&Wired) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
+    told: anyhow::Result<T>,
+    verb: impl AsyncFnOnce(&Wired) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     with_stop(config, async |wired, stop| {
         tokio::select! {
             outcome = verb(wired) => outcome,
@@ -234,15 +244,17 @@ async fn with_shop_until(
 }
 
 /// The same for a verb that ends by itself, and in order, when it is asked to stop.
-async fn with_stop(
+async fn with_stop<T>(
     config: &Config,
-    verb: impl AsyncFnOnce(&Wired, &mut serve::Stop) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
+    verb: impl AsyncFnOnce(&Wired, &mut serve::Stop) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let mut stop = serve::Stop::listen();
     let wired = Wired::start(config).await?;
     let outcome = verb(&wired, &mut stop).await;
     let stopped = wired.stop().await;
-    outcome.and(stopped)
+    let done = outcome?;
+    stopped?;
+    Ok(done)
 }
 
 fn broken_off() -> anyhow::Error {

@@ -1,5 +1,6 @@
 //! The till plane: identify, session, close, return, reopen, cancel. The data is the wire shape of REST v1.
 
+mod explanation;
 mod returning;
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{IdempotencyKey, Once, Refusal};
 
+pub use explanation::{Explanation, Verdict};
 pub use returning::{Refund, ReturnLine, ReturnRequest, Returned, ReturnedLine};
 
 #[cfg(feature = "openapi")]
@@ -64,6 +66,12 @@ pub trait TillApi: Send + Sync {
     /// # Errors
     /// `session-not-found`, also for a session of another store.
     async fn session(&self, caller: &TillCaller, id: SessionId) -> Result<Session, Refusal>;
+
+    /// Why each campaign, the card and each coupon applied to the session as it was quoted last, and why not.
+    ///
+    /// # Errors
+    /// `session-not-found`, also for a session of another store.
+    async fn explain(&self, caller: &TillCaller, id: SessionId, language: Locale) -> Result<Explanation, Refusal>;
 
     /// Records the purchase, the savings, the segment and the events in one transaction.
     ///
@@ -188,6 +196,9 @@ pub struct SessionRequest {
     pub coupon_codes: Vec<String>,
     pub currency: Currency,
     pub lines: Vec<LineRequest>,
+    /// Whether the answer says why what applied applied, and why the rest did not, and in which language.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explain: Option<Locale>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -238,6 +249,9 @@ pub struct Session {
     pub segment_changed: Option<Option<SegmentChange>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub savings: Option<Savings>,
+    /// Present where it was asked for with the basket.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Explanation>,
 }
 
 /// A null that was written is read as one, and not as absent: what is stored and read again is the same.

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Locale {
     #[default]
@@ -17,6 +18,11 @@ impl Locale {
             Self::En => "en",
             Self::Ru => "ru",
         }
+    }
+
+    #[must_use]
+    pub fn from_tag(tag: &str) -> Option<Self> {
+        [Self::En, Self::Ru].into_iter().find(|locale| locale.tag() == tag)
     }
 
     /// The first language of a tag list (`ru-RU,ru;q=0.9,en;q=0.8`) that we speak, in the list's own order.

@@ -40,6 +40,18 @@ pub enum Outcome {
     Not(WhyNot),
 }
 
+impl Outcome {
+    /// The name on the wire: for programs.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Applied { .. } => "applied",
+            Self::Offered => "offered",
+            Self::Not(why) => why.key(),
+        }
+    }
+}
+
 /// Why something gave nothing.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -88,6 +100,30 @@ pub enum WhyNot {
 }
 
 impl WhyNot {
+    /// The name on the wire; of a coupon that is no good, the reason of its rejection.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::Disabled => "disabled",
+            Self::NotStarted { .. } => "not_started",
+            Self::Ended { .. } => "ended",
+            Self::OutsideSchedule => "outside_schedule",
+            Self::OtherStore => "other_store",
+            Self::CouponNeeded => "coupon_needed",
+            Self::CustomerNeeded => "customer_needed",
+            Self::Unmet(unmet) => unmet.key(),
+            Self::BudgetShort(_) => "budget_short",
+            Self::Withheld => "withheld",
+            Self::GroupFirst { .. } => "group_first",
+            Self::GroupBest { .. } => "group_best",
+            Self::NotCombinable { .. } => "not_combinable",
+            Self::NothingToDiscount => "nothing_to_discount",
+            Self::CostUnknown => "cost_unknown",
+            Self::FloorReached => "floor_reached",
+            Self::LimitReached(rejection) | Self::Code(rejection) => rejection.name(),
+        }
+    }
+
     /// What a till is told of a coupon.
     #[must_use]
     pub fn rejection(&self) -> Rejection {
@@ -164,4 +200,36 @@ pub enum Unmet {
     },
     /// What must not be is.
     Excluded,
+}
+
+impl Unmet {
+    /// The name on the wire.
+    #[must_use]
+    pub fn key(&self) -> &'static str {
+        match self {
+            Self::SubtotalTooLow { .. } => "subtotal_too_low",
+            Self::SubtotalTooHigh { .. } => "subtotal_too_high",
+            Self::TooFewUnits { .. } => "too_few_units",
+            Self::TooManyUnits { .. } => "too_many_units",
+            Self::TooFewProducts { .. } => "too_few_products",
+            Self::TooManyProducts { .. } => "too_many_products",
+            Self::ProductMissing => "product_missing",
+            Self::Stranger => "stranger",
+            Self::OtherCustomer => "other_customer",
+            Self::OtherSegment => "other_segment",
+            Self::TooFewVisits { .. } => "too_few_visits",
+            Self::TooManyVisits { .. } => "too_many_visits",
+            Self::NotFirstPurchase => "not_first_purchase",
+            Self::BirthdayUnknown => "birthday_unknown",
+            Self::BirthdayFar => "birthday_far",
+            Self::NeverBought => "never_bought",
+            Self::TooSoon { .. } => "too_soon",
+            Self::TooLong { .. } => "too_long",
+            Self::OtherStore => "other_store",
+            Self::OutsideSchedule => "outside_schedule",
+            Self::NoCard => "no_card",
+            Self::NoCouponOf { .. } => "no_coupon_of",
+            Self::Excluded => "excluded",
+        }
+    }
 }

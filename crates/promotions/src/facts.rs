@@ -97,4 +97,12 @@ pub struct Room {
     pub key: String,
     /// Below zero counts as nothing left.
     pub left: i64,
+    /// What other open sessions hold of it: it may come back.
+    #[serde(default, skip_serializing_if = "is_nothing")]
+    pub elsewhere: i64,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
+fn is_nothing(amount: &i64) -> bool {
+    *amount == 0
 }

@@ -64,7 +64,9 @@ pub(crate) fn limits(campaign: &Campaign, code: Option<&Code>, scene: &Scene) ->
     };
     let id = campaign.id;
     if let Some(limit) = policy.per_code {
-        add(format!("{id}/code/{}", code.coupon.code), limit, Rejection::CouponLimitReached);
+        let key = format!("{id}/code/{}", code.coupon.code);
+        let held = scene.is_held_elsewhere(&key);
+        add(key, limit, if held { Rejection::ReservedElsewhere } else { Rejection::CouponLimitReached });
     }
     if let Some(limit) = policy.per_customer {
         let customer = customer(scene)?;

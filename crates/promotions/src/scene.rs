@@ -6,7 +6,7 @@ use domain::{CampaignId, SegmentName};
 
 use crate::basket::{self, Item};
 use crate::decision::Rejection;
-use crate::facts::{Coupon, Facts, Standing};
+use crate::facts::{Coupon, Facts, Room, Standing};
 use crate::moment::Moment;
 use crate::rules::{Rules, Snapshot};
 use crate::select::Lookup;
@@ -19,7 +19,7 @@ pub(crate) struct Scene<'a> {
     pub lookup: Lookup,
     /// Every code once, in the order of codes: personal ones first, so that they are used first.
     pub codes: Vec<Code<'a>>,
-    rooms: HashMap<&'a str, i64>,
+    rooms: HashMap<&'a str, &'a Room>,
 }
 
 /// A presented code, as far as the code itself decides.
@@ -53,13 +53,18 @@ impl<'a> Scene<'a> {
             lookup: Lookup::new(&items),
             items,
             codes,
-            rooms: facts.rooms.iter().map(|room| (room.key.as_str(), room.left)).collect(),
+            rooms: facts.rooms.iter().map(|room| (room.key.as_str(), room)).collect(),
         }
     }
 
     /// What a limited account has left: the whole limit, where nothing is known of it.
     pub(crate) fn room(&self, key: &str, limit: i64) -> i64 {
-        self.rooms.get(key).copied().unwrap_or(limit).min(limit).max(0)
+        self.rooms.get(key).map_or(limit, |room| room.left).min(limit).max(0)
+    }
+
+    /// Whether others hold something of a limited account that has nothing left.
+    pub(crate) fn is_held_elsewhere(&self, key: &str) -> bool {
+        self.rooms.get(key).is_some_and(|room| room.left <= 0 && room.elsewhere > 0)
     }
 
     /// The good codes of a campaign.

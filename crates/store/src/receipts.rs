@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use domain::{Amount, CustomerId, SessionId, Sku, StoreId, TillId};
+use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -104,7 +105,62 @@ pub async fn reopen(tx: &mut Tx, session: SessionId, now: DateTime<Utc>) -> Resu
     Ok(())
 }
 
+/// A line of a sale as it stands in the books.
+#[derive(Clone, Debug, PartialEq, Serialize, sqlx::FromRow)]
+pub struct Booked {
+    pub sku: String,
+    pub quantity: i32,
+    pub unit_price: i64,
+    pub discount: i64,
+    pub unit_cost: Option<i64>,
+    pub allocations: Option<Value>,
+}
+
+/// A sale that somebody asks about.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    pub number: String,
+    /// `None` for one that was imported, or made offline.
+    pub session: Option<SessionId>,
+    pub imported: bool,
+}
+
 impl Store {
+    /// The sales of this number, or the one of this id, or of this session.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn sales_named(&self, which: &str) -> Result<Vec<Named>, StoreError> {
+        let rows: Vec<(String, Option<Uuid>, bool)> = sqlx::query_as(
+            "select number, session_id, source = 'import' from receipts \
+             where kind = 'sale' and reopened_at is null and (number = $1 or id = $2 or session_id = $3) order by id limit 100",
+        )
+        .bind(which)
+        .bind(which.parse::<i64>().ok())
+        .bind(which.parse::<Uuid>().ok())
+        .fetch_all(self.pool())
+        .await?;
+        Ok(rows
+            .into_iter()
+            .map(|(number, session, imported)| Named { number, session: session.map(SessionId), imported })
+            .collect())
+    }
+
+    /// The lines of a session's sale, in order of position.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn booked_lines(&self, session: SessionId) -> Result<Vec<Booked>, StoreError> {
+        Ok(sqlx::query_as(
+            "select l.sku, l.quantity, l.unit_price, l.discount, l.unit_cost, l.allocations from receipts r \
+             join receipt_lines l on l.receipt_id = r.id \
+             where r.session_id = $1 and r.kind = 'sale' and r.reopened_at is null order by l.position",
+        )
+        .bind(session.0)
+        .fetch_all(self.pool())
+        .await?)
+    }
+
     /// Whether a till has used a receipt's number, and for which session: `Some(None)` for one without a session.
     ///
     /// # Errors

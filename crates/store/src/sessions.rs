@@ -99,6 +99,43 @@ impl Store {
         rows.into_iter().map(|row| row.stored().map(|stored| (stored.id, stored))).collect()
     }
 
+    /// What a session's close was answered with, the last time that it was closed; `None` when it never was.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn closed_answer(&self, id: SessionId) -> Result<Option<String>, StoreError> {
+        Ok(sqlx::query_scalar(
+            "select body from session_answers where session_id = $1 and body::jsonb ->> 'state' = 'closed' \
+             order by version desc limit 1",
+        )
+        .bind(id.0)
+        .fetch_optional(self.pool())
+        .await?)
+    }
+
+    /// Sessions that became a sale, the newest first, from before `before` on, with their receipts' numbers.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn closed_sessions(
+        &self,
+        before: Option<SessionId>,
+        most: u32,
+    ) -> Result<Vec<(SessionId, String)>, StoreError> {
+        let rows: Vec<(Uuid, String)> = sqlx::query_as(
+            "select session_id, number from receipts \
+             where source = 'till' and kind = 'sale' and session_id is not null and reopened_at is null \
+                 and ($1::uuid is null or id < (select id from receipts r where r.session_id = $1 and r.kind = 'sale' \
+                     and r.reopened_at is null)) \
+             order by id desc limit $2",
+        )
+        .bind(before.map(|session| session.0))
+        .bind(i64::from(most))
+        .fetch_all(self.pool())
+        .await?;
+        Ok(rows.into_iter().map(|(session, number)| (SessionId(session), number)).collect())
+    }
+
     /// Forgets open sessions that expired before `before`; says how many.
     ///
     /// # Errors

@@ -252,8 +252,14 @@ impl Client {
                 unit_price: None,
             })
             .collect();
-        let request =
-            SessionRequest { customer_code, card_id: None, coupon_codes: Vec::new(), currency: Currency::EUR, lines };
+        let request = SessionRequest {
+            explain: None,
+            customer_code,
+            card_id: None,
+            coupon_codes: Vec::new(),
+            currency: Currency::EUR,
+            lines,
+        };
         Ok(serde_json::to_vec(&request)?)
     }
 

@@ -5,6 +5,7 @@ pub mod coupons;
 pub mod customers;
 pub mod import;
 pub mod ledger;
+pub mod replay;
 pub mod till;
 pub mod till_sim;
 pub mod work;

@@ -5,6 +5,7 @@ mod campaigns;
 mod cancel;
 mod close;
 mod coupons;
+mod explanation;
 mod get_session;
 mod grants;
 mod identify;
@@ -41,6 +42,7 @@ pub fn router(edge: &Edge) -> Router<Edge> {
         .route("/api/v1/sessions/{session_id}", get(get_session::get_session).put(put_session::put_session))
         .route("/api/v1/sessions/{session_id}/close", post(close::close))
         .route("/api/v1/sessions/{session_id}/cancel", post(cancel::cancel))
+        .route("/api/v1/sessions/{session_id}/explanation", get(explanation::explanation))
         .route("/api/v1/sessions/{session_id}/returns", post(returns::returns))
         .route("/api/v1/sessions/{session_id}/reopen", post(reopen::reopen))
         .route("/api/v1/grants", get(grants::grants))

@@ -22,6 +22,7 @@ use utoipa::{Modify, OpenApi};
         super::get_session::get_session,
         super::close::close,
         super::cancel::cancel,
+        super::explanation::explanation,
         super::returns::returns,
         super::reopen::reopen,
         super::grants::grants,

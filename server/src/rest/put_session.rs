@@ -6,6 +6,7 @@ use contract::Refusal;
 use contract::till::{QuoteMode, Session, SessionRequest};
 
 use super::answer::Answer;
+use super::explanation::language;
 use super::query::Query;
 use super::request::{InSession, Payload, Till};
 use super::{Problem, Refused};
@@ -17,6 +18,8 @@ use crate::edge::Edge;
         ("session_id" = uuid::Uuid, Path, description = "chosen by the till"),
         ("dry" = Option<bool>, Query, description = "true: stores and reserves nothing"),
         ("now" = Option<DateTime<Utc>>, Query, description = "with dry: evaluates at another time"),
+        ("explain" = Option<bool>, Query, description = "true: the answer says why, and why not"),
+        ("language" = Option<String>, Query, description = "with explain: en or ru; en when absent"),
     ),
     responses(
         (status = 200, body = Session),
@@ -35,18 +38,26 @@ pub async fn put_session(
     InSession(id): InSession,
     RawQuery(query): RawQuery,
     State(edge): State<Edge>,
-    Payload(request): Payload<SessionRequest>,
+    Payload(mut request): Payload<SessionRequest>,
 ) -> Result<Answer<Session>, Refused> {
-    let mode = mode(&Query::parse(query.as_deref())?)?;
+    let query = Query::parse(query.as_deref())?;
+    let mode = mode(&query)?;
+    if flag(&query, "explain")? {
+        request.explain = Some(language(&query)?);
+    }
     Ok(Answer(edge.till.put_session(&caller, id, request, mode).await?))
 }
 
+fn flag(query: &Query, name: &str) -> Result<bool, Refusal> {
+    match query.get(name) {
+        None | Some("false") => Ok(false),
+        Some("true") => Ok(true),
+        Some(_) => Err(Refusal::malformed("invalid-query", format!("`{name}` is true or false."))),
+    }
+}
+
 fn mode(query: &Query) -> Result<QuoteMode, Refusal> {
-    let dry = match query.get("dry") {
-        None | Some("false") => false,
-        Some("true") => true,
-        Some(_) => return Err(Refusal::malformed("invalid-query", "`dry` is true or false.")),
-    };
+    let dry = flag(query, "dry")?;
     match query.get("now") {
         None if !dry => Ok(QuoteMode::Stored),
         None => Ok(QuoteMode::Dry { at: None }),

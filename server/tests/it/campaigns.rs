@@ -212,3 +212,29 @@ async fn a_till_that_guesses_waits_and_sells_on_without_codes() {
     assert!(refused.header("retry-after").parse::<u32>().unwrap() <= 60);
     assert_eq!(desk.0.put(&session, &cart(&[])).await.status, 200);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_till_may_ask_why_and_why_not() {
+    let desk = Desk::new().await;
+    let put = desk.put(&format!("/api/v1/campaigns/{CAMPAIGN}"), &campaign()).await;
+    assert_eq!(put.status, 200, "{}", put.text);
+    let session = crate::stand::id();
+    let path = format!("/api/v1/sessions/{session}");
+    let plain = desk.0.put(&session, &desk.0.cart()).await.json();
+    assert_eq!(plain.get("explanation"), None);
+    let asked = desk.0.put_at(&format!("{path}?explain=true&language=ru"), &desk.0.cart()).await;
+    let told = asked.json()["explanation"].clone();
+    assert_eq!(told["language"], "ru", "{}", asked.text);
+    let verdict = |key: &str| {
+        let verdicts = told["verdicts"].as_array().unwrap();
+        verdicts.iter().find(|verdict| verdict["key"] == key).cloned().unwrap_or_default()
+    };
+    assert_eq!(verdict("coupon_needed")["name"], "Минус десять");
+    assert_eq!((&verdict("applied")["source"], &verdict("applied")["granted"]), (&json!("card"), &plain["discount"]));
+    assert_eq!(desk.0.ask("GET", &format!("{path}/explanation?language=ru")).await.json(), told);
+    desk.0.ask("GET", &format!("{path}/explanation?language=de")).await.is_problem(400, "invalid-query");
+    desk.0.put_at(&format!("{path}?explain=perhaps"), &desk.0.cart()).await.is_problem(400, "invalid-query");
+    let nobody = format!("/api/v1/sessions/{}/explanation", crate::stand::id());
+    desk.0.ask("GET", &nobody).await.is_problem(404, "session-not-found");
+    desk.0.get(&nobody).await.is_problem(401, "unauthenticated");
+}

@@ -67,6 +67,7 @@ fn operations_are_those_of_the_contract() {
             "GET /api/v1/rule-sets/current",
             "GET /api/v1/rule-sets/{revision}",
             "GET /api/v1/sessions/{session_id}",
+            "GET /api/v1/sessions/{session_id}/explanation",
             "POST /api/v1/campaigns/{campaign_id}/pause",
             "POST /api/v1/campaigns/{campaign_id}/resume",
             "POST /api/v1/coupons/batches",

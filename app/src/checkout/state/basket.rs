@@ -89,6 +89,7 @@ impl Counter {
         self.under_way = Some(self.asked);
         let lines = self.lines.iter();
         let request = SessionRequest {
+            explain: None,
             customer_code: self.customer.as_ref().map(|customer| customer.code.clone()),
             card_id: self.card,
             coupon_codes: Vec::new(),

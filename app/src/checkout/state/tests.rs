@@ -303,6 +303,7 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Refusal::conflict("receipt-already-used", "")),
     ];
     let session = session(&SessionRequest {
+        explain: None,
         customer_code: None,
         card_id: None,
         coupon_codes: vec![],

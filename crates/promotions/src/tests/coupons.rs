@@ -17,7 +17,7 @@ fn standing(change: impl FnOnce(&mut Standing)) -> Coupon {
 }
 
 fn room(facts: &Facts, rules: &Rules, left: i64) -> Vec<Room> {
-    rules.accounts(facts).into_iter().map(|account| Room { key: account.key, left }).collect()
+    rules.accounts(facts).into_iter().map(|account| Room { elsewhere: 0, key: account.key, left }).collect()
 }
 
 fn only(facts: &Facts, rules: &Rules) -> Rejection {
@@ -157,7 +157,7 @@ fn of_two_codes_of_a_campaign_one_counts_and_a_used_up_one_makes_way() {
     let decision = evaluate(&facts, &rules);
     assert_eq!((decision.discount, rejections(&decision)), (Amount(100), vec![Rejection::NotCombinable]));
     assert_eq!(decision.uses[0].key, format!("{}/code/A", campaign_id(1)));
-    facts.rooms = vec![Room { key: format!("{}/code/A", campaign_id(1)), left: 0 }];
+    facts.rooms = vec![Room { elsewhere: 0, key: format!("{}/code/A", campaign_id(1)), left: 0 }];
     let decision = evaluate(&facts, &rules);
     assert_eq!(decision.uses[0].key, format!("{}/code/B", campaign_id(1)));
     assert_eq!(rejections(&decision), [Rejection::CouponLimitReached]);
@@ -217,7 +217,7 @@ fn case_21_what_runs_without_a_code_has_the_same_limits() {
     let key = format!("{}/redemptions/store={}/2026-W47", campaign_id(1), store_id());
     assert_eq!(accounts, [Account { key: key.clone(), limit: 10 }]);
     assert_eq!(evaluate(&facts, &rules).uses, [Use { key: key.clone(), limit: 10, amount: 1 }]);
-    facts.rooms = vec![Room { key, left: 0 }];
+    facts.rooms = vec![Room { elsewhere: 0, key, left: 0 }];
     assert_eq!(evaluate(&facts, &rules).discount, Amount::ZERO);
 }
 
@@ -239,7 +239,7 @@ fn case_18_limits_by_customer_and_day_outlast_the_session() {
             format!("{id}/discount/2026")
         ]
     );
-    facts.rooms = vec![Room { key: keys[0].to_owned(), left: 50 }];
+    facts.rooms = vec![Room { elsewhere: 0, key: keys[0].to_owned(), left: 50 }];
     assert_eq!(evaluate(&facts, &rules).discount, Amount(50));
 }
 

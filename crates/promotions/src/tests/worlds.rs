@@ -60,8 +60,11 @@ pub(super) fn any_world(most_lines: usize, most_campaigns: u8) -> impl Strategy<
                 codes.into_iter().map(|(campaign, suffix, kind)| presented(campaign, suffix, kind)).collect();
             if limited {
                 let accounts = params.clone().check().unwrap().accounts(&facts);
-                facts.rooms =
-                    accounts.into_iter().zip(rooms).map(|(account, left)| Room { key: account.key, left }).collect();
+                facts.rooms = accounts
+                    .into_iter()
+                    .zip(rooms)
+                    .map(|(account, left)| Room { elsewhere: 0, key: account.key, left })
+                    .collect();
             }
             (facts, params)
         },

@@ -37,6 +37,7 @@ impl AdapterApi for Shop {
                     unit_price: None,
                 });
                 let request = SessionRequest {
+                    explain: None,
                     customer_code,
                     card_id: None,
                     coupon_codes: Vec::new(),

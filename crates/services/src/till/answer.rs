@@ -52,6 +52,7 @@ pub(super) fn session(id: SessionId, open: &OpenSession, shop: &Snapshot, caller
         closed_at: None,
         segment_changed: None,
         savings: None,
+        explanation: None,
     }
 }
 

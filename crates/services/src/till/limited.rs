@@ -34,7 +34,7 @@ impl Shop {
             facts.rooms = accounts
                 .into_iter()
                 .zip(rooms)
-                .map(|(account, room)| Room { key: account.key, left: room.left })
+                .map(|(account, room)| Room { key: account.key, left: room.left, elsewhere: room.elsewhere })
                 .collect();
         }
         Ok(promotions::evaluate(facts, rules))

@@ -12,6 +12,7 @@ mod close;
 mod closer;
 mod codes;
 mod counter;
+mod explain;
 mod identify;
 mod journal;
 mod keys;
@@ -19,14 +20,15 @@ mod limited;
 mod once;
 mod quote;
 mod reopen;
+mod replay;
 mod returns;
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
 use async_trait::async_trait;
 use contract::till::{
-    CloseRequest, Identified, ProductPage, ProductView, QuoteMode, ReturnRequest, Returned, Session, SessionRequest,
-    TillCaller,
+    CloseRequest, Explanation, Identified, ProductPage, ProductView, QuoteMode, ReturnRequest, Returned, Session,
+    SessionRequest, TillCaller,
 };
 use contract::{IdempotencyKey, Kind, Once, Refusal, TillApi};
 use domain::{Locale, SessionId};
@@ -38,6 +40,7 @@ use crate::Shop;
 pub(crate) use counter::Counter;
 pub(crate) use keys::KeyRing;
 pub use keys::hash_key;
+pub use replay::{Difference, MadeFrom, Replayed};
 
 /// The most products of one page.
 const MAX_PAGE: u16 = 200;
@@ -83,6 +86,15 @@ impl TillApi for Shop {
         let mut tries = 0;
         loop {
             if let Break(told) = self.came_of(&mut tries, self.look_at(caller, id).await) {
+                return told;
+            }
+        }
+    }
+
+    async fn explain(&self, caller: &TillCaller, id: SessionId, language: Locale) -> Result<Explanation, Refusal> {
+        let mut tries = 0;
+        loop {
+            if let Break(told) = self.came_of(&mut tries, self.explain_session(caller, id, language).await) {
                 return told;
             }
         }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::Refusal;
 use contract::till::{QuoteMode, Session, SessionRequest, TillCaller};
-use domain::{Card, CardId, CodeKind, Currency, CustomerCode, SessionId, SessionState};
+use domain::{Card, CardId, CodeKind, Currency, CustomerCode, Locale, SessionId, SessionState};
 use promotions::{ChosenCard, Facts};
 use store::sessions;
 
@@ -15,6 +15,7 @@ use super::basis::Basis;
 use super::basket;
 use super::codes::{self, Shown};
 use super::counter::{Held, OpenSession, Session as Found};
+use super::explain::explanation;
 use super::limited::is_limited;
 use super::{Stop, answer, session_not_found, session_not_open};
 use crate::Shop;
@@ -142,7 +143,7 @@ impl Shop {
             doubtful: false,
         };
         if mode != QuoteMode::Stored {
-            return Ok(answer::session(id, &open, shop, caller));
+            return Ok(told(id, &open, shop, caller, request.explain));
         }
         // A rotating code is bound to its session before anything rests on it.
         if let Some((customer, step)) = buyer.and_then(|buyer| buyer.binds)
@@ -152,11 +153,11 @@ impl Shop {
         }
         if limited {
             let open = self.keep_limited(caller, id, open).await?;
-            let session = answer::session(id, &open, shop, caller);
+            let session = told(id, &open, shop, caller, request.explain);
             held.put(open);
             return Ok(session);
         }
-        let session = answer::session(id, &open, shop, caller);
+        let session = told(id, &open, shop, caller, request.explain);
         self.keep_open(held, open).await?;
         Ok(session)
     }
@@ -266,6 +267,14 @@ fn choose(
         _ => valid.find(|card| card.active),
     };
     Ok(card.map(|Card { id, scope, rate, .. }| ChosenCard { id: *id, scope: scope.clone(), rate: *rate }))
+}
+
+/// The answer to a quote, with the reasons where somebody wants to know them.
+fn told(id: SessionId, open: &OpenSession, shop: &Snapshot, caller: &TillCaller, explain: Option<Locale>) -> Session {
+    let mut session = answer::session(id, open, shop, caller);
+    session.explanation =
+        explain.map(|language| explanation(&open.basis.facts, &open.rules, language, session.currency));
+    session
 }
 
 /// The first customer of a session stays its customer.

@@ -154,8 +154,9 @@ impl World {
         }
         if rng.random_bool(0.5) {
             let rooms = rules.accounts(&facts).into_iter();
-            facts.rooms =
-                rooms.map(|account| Room { left: rng.random_range(-1..=account.limit), key: account.key }).collect();
+            facts.rooms = rooms
+                .map(|account| Room { elsewhere: 0, left: rng.random_range(-1..=account.limit), key: account.key })
+                .collect();
         }
         facts
     }

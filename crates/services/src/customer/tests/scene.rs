@@ -161,6 +161,7 @@ impl Scene {
         let now = self.clock.now();
         let id = SessionId(self.entropy.id(now));
         let request = SessionRequest {
+            explain: None,
             customer_code: Some(self.static_code(caller).await.as_str().to_owned()),
             card_id: None,
             coupon_codes: Vec::new(),

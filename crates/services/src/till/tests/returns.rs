@@ -1,15 +1,13 @@
 use std::collections::HashMap;
 
+use contract::Kind;
 use contract::TillApi;
-use contract::campaigns::Author;
 use contract::till::{Effect, ReturnRequest};
-use contract::{CampaignApi, Kind};
 use domain::{Amount, SessionState};
 use proptest::prelude::*;
 use serde_json::json;
-use uuid::Uuid;
 
-use super::scene::{Scene, basket, once, pointers, returning};
+use super::scene::{Scene, once, pointers, returning, ten_off_once, with_coupon};
 
 #[tokio::test]
 async fn a_cup_comes_back_for_what_it_cost() {
@@ -101,26 +99,8 @@ async fn what_cannot_come_back_is_told_and_changes_nothing() {
 #[tokio::test]
 async fn a_coupon_and_a_budget_are_free_again_when_everything_is_back() {
     let scene = Scene::set().await;
-    let campaign = json!({
-        "id": Uuid::from_u128(1), "name": {"en": "Ten off", "ru": "Минус десять"}, "coupon": {"per_code": 1},
-        "budgets": [{"action": "discount", "limit": 1000}],
-        "rules": [{"name": "all", "then": [{"percentage": {"rate_bp": 1000}}]}],
-    });
-    let author = Author { owner: Uuid::from_u128(5), name: "mira".into() };
-    scene.shop.publish(&author, json!({"campaigns": [campaign]}), None).await.unwrap();
-    let coupon = contract::campaigns::CouponRequest {
-        campaign_id: domain::CampaignId(Uuid::from_u128(1)),
-        recipient: None,
-        starts_at: None,
-        ends_at: None,
-        disabled: false,
-    };
-    scene.shop.put_coupon(&author, "ONCE", coupon).await.unwrap();
-    let with_coupon = || {
-        let mut request = basket(None, &[("espresso", 2), ("eclair", 1)]);
-        request.coupon_codes = vec!["once".into()];
-        request
-    };
+    scene.publish(json!([ten_off_once()])).await;
+    let with_coupon = || with_coupon(&[("espresso", 2), ("eclair", 1)]);
     let session = scene.put(scene.id(), with_coupon()).await.unwrap();
     assert_eq!(session.discount, Amount(89));
     scene.close(&session, "R-1", "k1").await.unwrap();

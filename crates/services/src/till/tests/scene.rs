@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use cache::InProcess;
 use chrono::{DateTime, TimeDelta, Utc};
+use contract::campaigns::{Author, CouponRequest};
 use contract::till::{
     CloseRequest, LineRequest, QuoteMode, ReturnLine, ReturnRequest, Returned, Session, SessionRequest, TillCaller,
 };
-use contract::{IdempotencyKey, Once, Refusal, TillApi};
+use contract::{CampaignApi, IdempotencyKey, Once, Refusal, TillApi};
 use domain::code::{CodeHandle, RotatingSecret, StaticCode, step_at};
 use domain::{
     Amount, Card, CardId, CardReason, CardScope, CategoryId, Currency, CustomerId, Locale, MarginFloor, Product, Rate,
@@ -19,6 +20,7 @@ use store::customers::NewCustomer;
 use store::shop::Settings;
 use store::{Store, catalogue, customers, shop, tills};
 use testkit::TestDatabase;
+use uuid::Uuid;
 
 use crate::clock::{Clock, Draw, Entropy, ManualClock, OsEntropy};
 use crate::pace::Pace;
@@ -188,6 +190,15 @@ impl Scene {
         self.shop.cancel(&self.till, session.session_id, &once(key)).await
     }
 
+    /// These campaigns are in force, and `ONCE` is a code of the first.
+    pub(super) async fn publish(&self, campaigns: serde_json::Value) {
+        let author = Author { owner: Uuid::from_u128(5), name: "mira".into() };
+        let campaign_id = serde_json::from_value(campaigns[0]["id"].clone()).unwrap();
+        self.shop.publish(&author, serde_json::json!({ "campaigns": campaigns }), None).await.unwrap();
+        let coupon = CouponRequest { campaign_id, recipient: None, starts_at: None, ends_at: None, disabled: false };
+        self.shop.put_coupon(&author, "ONCE", coupon).await.unwrap();
+    }
+
     /// Units of these positions come back.
     pub(super) async fn give_back(
         &self,
@@ -246,6 +257,7 @@ pub(super) fn once(key: &str) -> IdempotencyKey {
 
 pub(super) fn basket(code: Option<&str>, lines: &[(&str, i64)]) -> SessionRequest {
     SessionRequest {
+        explain: None,
         customer_code: code.map(str::to_owned),
         card_id: None,
         coupon_codes: Vec::new(),
@@ -255,6 +267,19 @@ pub(super) fn basket(code: Option<&str>, lines: &[(&str, i64)]) -> SessionReques
             .map(|&(sku, quantity)| LineRequest { sku: sku.into(), quantity, unit_price: None })
             .collect(),
     }
+}
+
+/// 10 % off everything for one use of a code, at most 10.00 in all.
+pub(super) fn ten_off_once() -> serde_json::Value {
+    serde_json::json!({
+        "id": Uuid::from_u128(1), "name": {"en": "Ten off", "ru": "Минус десять"}, "coupon": {"per_code": 1},
+        "budgets": [{"action": "discount", "limit": 1000}],
+        "rules": [{"name": "all", "then": [{"percentage": {"rate_bp": 1000}}]}],
+    })
+}
+
+pub(super) fn with_coupon(lines: &[(&str, i64)]) -> SessionRequest {
+    SessionRequest { coupon_codes: vec!["once".into()], ..basket(None, lines) }
 }
 
 pub(super) fn paid(receipt: &str, amount: Amount) -> CloseRequest {
