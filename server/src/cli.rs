@@ -59,6 +59,9 @@ enum Command {
     Till(commands::till::Verb),
     /// Play an Alfa Kassa till against a running Kava, with faults
     TillSim(commands::till_sim::Args),
+    /// Replay what was sold against a draft that is not in force
+    #[command(subcommand)]
+    Simulate(commands::simulate::Verb),
     /// Look at everything Kava depends on, and say what to do
     Doctor(DoctorArgs),
     /// Print the settings in force
@@ -192,6 +195,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Coupons(verb) => {
             with_stop(&config, async |wired, stop| commands::coupons::run(verb, wired, stop).await).await?;
+        }
+        Command::Simulate(verb) => {
+            with_stop(&config, async |wired, stop| commands::simulate::run(verb, &wired.shop, stop).await).await?;
         }
         Command::Doctor(DoctorArgs { of: Some(Books::Ledger) }) => {
             with_shop(&config, async |wired| commands::ledger::run(&wired.store).await).await?;

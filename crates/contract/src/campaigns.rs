@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use uuid::Uuid;
 
+use crate::simulation::{SimulationRequest, SimulationView};
 use crate::{IdempotencyKey, Once, Refusal};
 
 #[cfg(feature = "openapi")]
@@ -118,6 +119,27 @@ pub trait CampaignApi: Send + Sync {
     /// # Errors
     /// `batch-not-found`.
     async fn batch_codes(&self, id: Uuid, after: i64, limit: u32) -> Result<CodePage, Refusal>;
+
+    /// Begins to replay history against a draft; [`Self::simulation`] says how far it is, and in the end what it found.
+    ///
+    /// # Errors
+    /// `invalid-rules` with pointers, `invalid-simulation`, `simulation-busy`, `idempotency-key-reused`.
+    async fn simulate_draft(
+        &self,
+        author: &Author,
+        once: &IdempotencyKey,
+        request: SimulationRequest,
+    ) -> Result<Once<SimulationView>, Refusal>;
+
+    /// # Errors
+    /// `simulation-not-found`.
+    async fn simulation(&self, id: Uuid) -> Result<SimulationView, Refusal>;
+
+    /// Asks a simulation to stop; one that has ended stays as it is. Twice: the same.
+    ///
+    /// # Errors
+    /// `simulation-not-found`.
+    async fn cancel_simulation(&self, id: Uuid) -> Result<SimulationView, Refusal>;
 }
 
 /// A rule set as it was published.

@@ -6,6 +6,7 @@ pub mod customer;
 pub mod marketing;
 pub mod offline;
 pub mod refusal;
+pub mod simulation;
 pub mod staff;
 pub mod till;
 

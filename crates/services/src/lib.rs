@@ -17,6 +17,7 @@ pub mod pace;
 pub mod relay;
 pub mod seed;
 pub mod segment;
+pub mod simulation;
 pub mod snapshot;
 pub mod staff;
 pub mod till;
@@ -59,6 +60,7 @@ pub struct Shop {
     pub(crate) master_key: Option<adapter::MasterKey>,
     /// Rung when there is something to tell a till.
     pub(crate) letters: Arc<Notify>,
+    pub(crate) simulations: Arc<simulation::Jobs>,
 }
 
 impl Shop {
@@ -86,6 +88,7 @@ impl Shop {
             grant_terms: grants::Terms::default(),
             master_key: None,
             letters: Arc::default(),
+            simulations: Arc::default(),
         }
     }
 

@@ -56,6 +56,11 @@ impl Snapshot {
         self.products.get(sku)
     }
 
+    /// Everything that is sold.
+    pub fn goods(&self) -> impl Iterator<Item = &Product> {
+        self.products.values().map(|shelved| &shelved.product)
+    }
+
     /// Where a store's days begin.
     #[must_use]
     pub fn zone_of(&self, store: StoreId) -> Tz {

@@ -12,6 +12,7 @@ pub mod customers;
 pub mod deliveries;
 pub mod event_log;
 pub mod grants;
+pub mod history;
 pub mod idempotency;
 pub mod import;
 pub mod limits;

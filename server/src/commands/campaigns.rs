@@ -107,7 +107,7 @@ fn fresh_key(wired: &Wired) -> anyhow::Result<IdempotencyKey> {
     IdempotencyKey::parse(&wired.entropy.id(wired.clock.now()).to_string()).map_err(|refusal| told(&refusal))
 }
 
-fn read(file: &Path) -> anyhow::Result<Value> {
+pub(super) fn read(file: &Path) -> anyhow::Result<Value> {
     let cannot = || format!("{} cannot be read", file.display());
     let size = std::fs::metadata(file).with_context(cannot)?.len();
     anyhow::ensure!(size <= MAX_FILE, "{} has {size} bytes; a rule set has at most {MAX_FILE}", file.display());

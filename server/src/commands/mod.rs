@@ -6,6 +6,7 @@ pub mod customers;
 pub mod import;
 pub mod ledger;
 pub mod replay;
+pub mod simulate;
 pub mod till;
 pub mod till_sim;
 pub mod work;

@@ -19,6 +19,7 @@ mod reopen;
 pub mod request;
 mod returns;
 mod rule_sets;
+mod simulations;
 
 use axum::Router;
 use axum::extract::Request;
@@ -60,6 +61,9 @@ pub fn router(edge: &Edge) -> Router<Edge> {
         .route("/api/v1/coupons/batches", post(coupons::make))
         .route("/api/v1/coupons/batches/{batch_id}", get(coupons::batch))
         .route("/api/v1/coupons/batches/{batch_id}/codes", get(coupons::codes))
+        .route("/api/v1/simulations", post(simulations::begin))
+        .route("/api/v1/simulations/{simulation_id}", get(simulations::get))
+        .route("/api/v1/simulations/{simulation_id}/cancel", post(simulations::cancel))
         .route("/api/v1/openapi.json", get(openapi::openapi))
         .method_not_allowed_fallback(method_not_allowed)
         .layer(from_fn_with_state(edge.clone(), within_time))

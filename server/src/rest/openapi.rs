@@ -43,6 +43,9 @@ use utoipa::{Modify, OpenApi};
         super::coupons::make,
         super::coupons::batch,
         super::coupons::codes,
+        super::simulations::begin,
+        super::simulations::get,
+        super::simulations::cancel,
     ),
     modifiers(&Keys),
 )]

@@ -238,3 +238,41 @@ async fn a_till_may_ask_why_and_why_not() {
     desk.0.ask("GET", &nobody).await.is_problem(404, "session-not-found");
     desk.0.get(&nobody).await.is_problem(401, "unauthenticated");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_draft_is_simulated_on_what_was_sold() {
+    let desk = Desk::new().await;
+    let body = |weeks: u32| {
+        let mut draft = campaign();
+        draft["coupon"] = Value::Null;
+        json!({"draft": draft, "weeks": weeks})
+    };
+    desk.0.post("/api/v1/simulations", "till", &body(4)).await.is_problem(403, "forbidden");
+    desk.post("/api/v1/simulations", "bad", &body(0)).await.is_problem(422, "invalid-simulation");
+    let nothing = json!({"draft": {"campaigns": [{"id": 7}]}, "weeks": 4});
+    let problem = desk.post("/api/v1/simulations", "bad", &nothing).await.is_problem(422, "invalid-rules");
+    assert!(problem["errors"][0]["pointer"].as_str().unwrap().starts_with("/campaigns/0"), "{problem}");
+
+    let session = crate::stand::id();
+    let quote = desk.0.put(&session, &desk.0.cart()).await.json();
+    let paid = json!({"receipt_number": "R-1", "paid": quote["total"]});
+    assert_eq!(desk.0.post(&format!("/api/v1/sessions/{session}/close"), "pay", &paid).await.status, 200);
+    let begun = desk.post("/api/v1/simulations", "ask", &body(4)).await;
+    assert_eq!(begun.status, 202, "{}", begun.text);
+    let again = desk.post("/api/v1/simulations", "ask", &body(4)).await;
+    assert_eq!((&again.text, again.header("idempotency-replayed")), (&begun.text, "true"));
+    let path = format!("/api/v1/simulations/{}", begun.json()["simulation_id"].as_str().unwrap());
+    let done = loop {
+        let view = desk.get(&path).await.json();
+        if view["state"] != "running" {
+            break view;
+        }
+    };
+    assert_eq!((&done["state"], &done["report"]["sales"]), (&json!("done"), &json!(1)), "{done}");
+    assert_eq!(done["report"]["discount_then"], quote["discount"]);
+    assert!(done["report"]["with_draft"]["discount"].as_i64().unwrap() > 0, "{done}");
+    assert_eq!(desk.post(&format!("{path}/cancel"), "stop", &Value::Null).await.json()["state"], "done");
+    desk.get("/api/v1/simulations/nothing").await.is_problem(400, "invalid-simulation-id");
+    let nobody = format!("/api/v1/simulations/{}", crate::stand::id());
+    desk.get(&nobody).await.is_problem(404, "simulation-not-found");
+}

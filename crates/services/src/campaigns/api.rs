@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use contract::campaigns::{
     Author, BatchRequest, BatchView, Checked, CodePage, CouponRequest, CouponView, Revision, RevisionPage, RuleSet,
 };
+use contract::simulation::{SimulationRequest, SimulationView};
 use contract::{CampaignApi, IdempotencyKey, Kind, Once, Refusal};
 use domain::CampaignId;
 use promotions::{Campaign, Params};
@@ -184,6 +185,24 @@ impl CampaignApi for Shop {
         let listed = self.store.batch_codes(id, after, limit).await.map_err(|error| self.failed(&error))?;
         Ok(coupons::view_codes(listed, limit))
     }
+
+    async fn simulate_draft(
+        &self,
+        author: &Author,
+        once: &IdempotencyKey,
+        request: SimulationRequest,
+    ) -> Result<Once<SimulationView>, Refusal> {
+        let begun = self.simulate_once(author, once, request).await;
+        self.ended(begun)
+    }
+
+    async fn simulation(&self, id: Uuid) -> Result<SimulationView, Refusal> {
+        self.simulation_view(id)
+    }
+
+    async fn cancel_simulation(&self, id: Uuid) -> Result<SimulationView, Refusal> {
+        self.stop_simulation(id)
+    }
 }
 
 impl Shop {
@@ -216,6 +235,26 @@ impl Shop {
         }
         batches::create(&mut tx, &draft).await?;
         let view = coupons::view(&draft);
+        let body = serde_json::to_string(&view).map_err(|why| unreadable(&why))?;
+        idempotency::complete(&mut tx, &claim, &body).await?;
+        store::commit(tx).await?;
+        Ok(Once { value: view, body, replayed: false })
+    }
+
+    async fn simulate_once(
+        &self,
+        author: &Author,
+        once: &IdempotencyKey,
+        request: SimulationRequest,
+    ) -> Result<Once<SimulationView>, Stop> {
+        let asked = serde_json::to_string(&request).map_err(|why| unreadable(&why))?;
+        let claim = claim(author, once, &format!("simulate {asked}"));
+        let now = self.clock.now();
+        let mut tx = sessions::begin_patient(&self.store).await?;
+        if let Some(answered) = answered(idempotency::claim(&mut tx, &claim, "", now).await?)? {
+            return Ok(answered);
+        }
+        let view = self.begin_simulation_as(self.entropy.id(now), request).await?;
         let body = serde_json::to_string(&view).map_err(|why| unreadable(&why))?;
         idempotency::complete(&mut tx, &claim, &body).await?;
         store::commit(tx).await?;

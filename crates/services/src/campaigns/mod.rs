@@ -12,6 +12,7 @@ use promotions::Params;
 use store::StoreError;
 
 pub use reading::check;
+pub(crate) use reading::compiled;
 
 use crate::Shop;
 

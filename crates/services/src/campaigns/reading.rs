@@ -29,6 +29,12 @@ pub fn check(rules: Value) -> Result<Checked, Refusal> {
     })
 }
 
+/// Rules as they would be published, compiled.
+pub(crate) fn compiled(rules: Value) -> Result<Rules, Refusal> {
+    let params: Params = read(rules)?;
+    params.check().map_err(|problems| refuse(problems, ""))
+}
+
 /// Reads a rule set or a campaign.
 pub(super) fn read<T: DeserializeOwned>(json: Value) -> Result<T, Refusal> {
     // A list would be read field by field, and an empty one as an empty rule set: nobody means that.
