@@ -331,7 +331,7 @@ pub async fn copy_lines(tx: &mut Tx) -> Result<Copy<'_>, StoreError> {
 
 impl<'t> Copy<'t> {
     async fn begin(tx: &'t mut Tx, sql: &str) -> Result<Self, StoreError> {
-        let sink = PgConnection::copy_in_raw(&mut **tx, sql).await?;
+        let sink = PgConnection::copy_in_raw(tx, sql).await?;
         Ok(Self { sink, rows: Rows { text: Vec::with_capacity(2 * PIECE), count: 0 }, sent: 0 })
     }
 
