@@ -74,6 +74,7 @@ fn session(request: &SessionRequest) -> Session {
         closed_at: None,
         segment_changed: None,
         savings: None,
+        explanation: None,
     }
 }
 

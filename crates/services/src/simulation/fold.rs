@@ -274,11 +274,9 @@ impl Run {
             let sum = self.used.entry(used.key.clone()).or_default();
             *sum = sum.saturating_add(used.amount);
             if *sum >= used.limit
-                && let Some(id) = chains(&used.key)
+                && let Some(campaign) = chains(&used.key).and_then(|id| self.campaigns.get_mut(&id))
             {
-                if let Some(campaign) = self.campaigns.get_mut(&id) {
-                    campaign.exhausted_at.get_or_insert(at);
-                }
+                campaign.exhausted_at.get_or_insert(at);
             }
         }
         self.sums.sales += u64::from(!decision.discount.is_zero());
