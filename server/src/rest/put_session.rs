@@ -5,7 +5,7 @@ use chrono::{DateTime, Datelike, Utc};
 use contract::Refusal;
 use contract::till::{QuoteMode, Session, SessionRequest};
 
-use super::answer::Answer;
+use super::answer::Written;
 use super::query::Query;
 use super::request::{InSession, Payload, Till};
 use super::{Problem, Refused};
@@ -36,9 +36,9 @@ pub async fn put_session(
     RawQuery(query): RawQuery,
     State(edge): State<Edge>,
     Payload(request): Payload<SessionRequest>,
-) -> Result<Answer<Session>, Refused> {
+) -> Result<Written, Refused> {
     let mode = mode(&Query::parse(query.as_deref())?)?;
-    Ok(Answer(edge.till.put_session(&caller, id, request, mode).await?))
+    Ok(Written(edge.till.put_session_json(&caller, id, request, mode).await?))
 }
 
 fn mode(query: &Query) -> Result<QuoteMode, Refusal> {

@@ -18,6 +18,7 @@ mod keys;
 mod limited;
 mod once;
 mod quote;
+mod told;
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
@@ -31,6 +32,7 @@ use store::StoreError;
 use store::shop::Settings;
 
 use crate::Shop;
+use crate::snapshot::Snapshot;
 
 pub(crate) use counter::Counter;
 pub(crate) use keys::KeyRing;
@@ -70,7 +72,22 @@ impl TillApi for Shop {
     ) -> Result<Session, Refusal> {
         let mut tries = 0;
         loop {
-            if let Break(told) = self.came_of(&mut tries, self.quote(caller, id, &request, mode).await) {
+            if let Break(told) = self.came_of(&mut tries, self.quote(caller, id, &request, mode, as_session).await) {
+                return told;
+            }
+        }
+    }
+
+    async fn put_session_json(
+        &self,
+        caller: &TillCaller,
+        id: SessionId,
+        request: SessionRequest,
+        mode: QuoteMode,
+    ) -> Result<Vec<u8>, Refusal> {
+        let mut tries = 0;
+        loop {
+            if let Break(told) = self.came_of(&mut tries, self.quote(caller, id, &request, mode, told::json).await) {
                 return told;
             }
         }
@@ -146,6 +163,17 @@ impl TillApi for Shop {
                 .collect(),
         })
     }
+}
+
+fn as_session(
+    id: SessionId,
+    open: &counter::OpenSession,
+    shop: &Snapshot,
+    caller: &TillCaller,
+) -> Result<Session, StoreError> {
+    // So every test of a quote is one of its JSON as well.
+    debug_assert!(told::json(id, open, shop, caller).is_ok());
+    Ok(answer::session(id, open, shop, caller))
 }
 
 /// Why a story ends early: a refusal is the caller's to read, a failure is ours to log or to try again.

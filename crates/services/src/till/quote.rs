@@ -6,17 +6,17 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::Refusal;
-use contract::till::{QuoteMode, Session, SessionRequest, TillCaller};
+use contract::till::{QuoteMode, SessionRequest, TillCaller};
 use domain::{Card, CardId, CodeKind, Currency, CustomerCode, SessionId, SessionState};
 use promotions::{ChosenCard, Facts};
-use store::sessions;
+use store::{StoreError, sessions};
 
 use super::basis::Basis;
 use super::basket;
 use super::codes::{self, Shown};
 use super::counter::{Held, OpenSession, Session as Found};
 use super::limited::is_limited;
-use super::{Stop, answer, session_not_found, session_not_open};
+use super::{Stop, session_not_found, session_not_open};
 use crate::Shop;
 use crate::guests::Guest;
 use crate::snapshot::Snapshot;
@@ -30,14 +30,18 @@ const CARDS_WITHIN: Duration = Duration::from_secs(2);
 /// Where the request has the customer's code.
 const FIELD: &str = "/customer_code";
 
+/// How a quote is told: as a session, or as its JSON.
+pub(super) type Tell<T> = fn(SessionId, &OpenSession, &Snapshot, &TillCaller) -> Result<T, StoreError>;
+
 impl Shop {
-    pub(super) async fn quote(
+    pub(super) async fn quote<T>(
         &self,
         caller: &TillCaller,
         id: SessionId,
         request: &SessionRequest,
         mode: QuoteMode,
-    ) -> Result<Session, Stop> {
+        tell: Tell<T>,
+    ) -> Result<T, Stop> {
         let basket = basket::check(request)?;
         let shop = self.snapshot().await?;
         check_currency(request.currency, shop.settings.currency)?;
@@ -55,12 +59,13 @@ impl Shop {
                 .into());
             }
         };
-        let quoted = self.quote_held(caller, &mut held, request, basket, mode, &shop).await;
+        let quoted = self.quote_held(caller, &mut held, request, basket, mode, &shop, tell).await;
         self.leave_if_unknown(held);
         quoted
     }
 
-    async fn quote_held(
+    #[expect(clippy::too_many_arguments, reason = "one call, taken apart")]
+    async fn quote_held<T>(
         &self,
         caller: &TillCaller,
         held: &mut Held,
@@ -68,7 +73,8 @@ impl Shop {
         basket: basket::Basket,
         mode: QuoteMode,
         shop: &Arc<Snapshot>,
-    ) -> Result<Session, Stop> {
+        tell: Tell<T>,
+    ) -> Result<T, Stop> {
         let id = held.id;
         let standing = held.open();
         if standing.is_some_and(|open| open.store != caller.store) {
@@ -142,7 +148,7 @@ impl Shop {
             doubtful: false,
         };
         if mode != QuoteMode::Stored {
-            return Ok(answer::session(id, &open, shop, caller));
+            return Ok(tell(id, &open, shop, caller)?);
         }
         // A rotating code is bound to its session before anything rests on it.
         if let Some((customer, step)) = buyer.and_then(|buyer| buyer.binds)
@@ -152,13 +158,13 @@ impl Shop {
         }
         if limited {
             let open = self.keep_limited(caller, id, open).await?;
-            let session = answer::session(id, &open, shop, caller);
+            let told = tell(id, &open, shop, caller)?;
             held.put(open);
-            return Ok(session);
+            return Ok(told);
         }
-        let session = answer::session(id, &open, shop, caller);
+        let told = tell(id, &open, shop, caller)?;
         self.keep_open(held, open).await?;
-        Ok(session)
+        Ok(told)
     }
 
     /// Keeps a session that holds nothing: in memory, and in its row before or behind the answer.
