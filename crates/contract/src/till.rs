@@ -63,6 +63,21 @@ pub trait TillApi: Send + Sync {
         mode: QuoteMode,
     ) -> Result<Session, Refusal>;
 
+    /// The same, told as the JSON of the [`Session`]: for a door that only passes it on.
+    ///
+    /// # Errors
+    /// As [`Self::put_session`].
+    async fn put_session_json(
+        &self,
+        caller: &TillCaller,
+        id: SessionId,
+        request: SessionRequest,
+        mode: QuoteMode,
+    ) -> Result<Vec<u8>, Refusal> {
+        let session = self.put_session(caller, id, request, mode).await?;
+        serde_json::to_vec(&session).map_err(|_| Refusal::internal("an answer that is no JSON"))
+    }
+
     /// # Errors
     /// `session-not-found`, also for a session of another store.
     async fn session(&self, caller: &TillCaller, id: SessionId) -> Result<Session, Refusal>;

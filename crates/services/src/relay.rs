@@ -16,6 +16,9 @@ use crate::{Shop, customer};
 const BATCH: u16 = 500;
 /// How long a relay with nothing to do waits.
 const PAUSE: Duration = Duration::from_millis(500);
+/// What a relay that has caught up gives the next events to gather: a batch costs two waits for the disk whatever its size,
+/// which the tills would wait for as well.
+const GATHER: Duration = Duration::from_millis(100);
 /// How long it waits after a failure, so that a bus that is away is not stormed.
 const AFTER_FAILURE: Duration = Duration::from_secs(3);
 const BETWEEN_SWEEPS: TimeDelta = TimeDelta::minutes(15);
@@ -123,7 +126,8 @@ pub async fn run(shop: Shop, bus: Arc<dyn Bus>) {
     loop {
         let pause = match relay_batch(&shop, bus.as_ref()).await {
             Ok(0) => PAUSE,
-            Ok(_) => continue,
+            Ok(moved) if moved >= usize::from(BATCH) => continue,
+            Ok(_) => GATHER,
             Err(error) => {
                 tracing::warn!(%error, bus = bus.kind(), "events wait: the relay tries again");
                 AFTER_FAILURE

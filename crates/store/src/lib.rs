@@ -35,7 +35,7 @@ use std::time::Duration;
 
 pub use error::StoreError;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
-use sqlx::{Connection as _, PgPool, Postgres};
+use sqlx::{Connection as _, Executor as _, PgPool, Postgres};
 
 /// A transaction. Dropped without [`commit`], it never happened.
 pub type Tx = sqlx::Transaction<'static, Postgres>;
@@ -48,6 +48,11 @@ pub struct Store {
 
 /// How long a connection may rest before it is asked again whether it lives.
 const UNASKED: Duration = Duration::from_secs(5);
+
+/// Our statements take arrays, and are written for one plan whatever their length. Left to itself PostgreSQL plans such a
+/// statement anew at every call, because a short array looks cheaper than one of unknown length; that cost the till's
+/// statements more than running them.
+const ONE_PLAN: &str = "set plan_cache_mode = force_generic_plan";
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
@@ -64,6 +69,12 @@ impl Store {
             // A connection that was used a moment ago is not asked whether it still lives: that round trip would cost
             // every statement as much as the statement itself.
             .test_before_acquire(false)
+            .after_connect(|connection, _| {
+                Box::pin(async move {
+                    connection.execute(ONE_PLAN).await?;
+                    Ok(())
+                })
+            })
             .before_acquire(|connection, meta| {
                 Box::pin(async move {
                     if meta.idle_for > UNASKED {

@@ -20,6 +20,15 @@ impl<T: Serialize> IntoResponse for Answer<T> {
     }
 }
 
+/// 200 with JSON that its story wrote.
+pub struct Written(pub Vec<u8>);
+
+impl IntoResponse for Written {
+    fn into_response(self) -> Response {
+        json(self.0)
+    }
+}
+
 /// 200 with the stored bytes of an answer that counts once; a repeated one says so.
 pub struct OnceAnswer<T>(pub contract::Once<T>);
 

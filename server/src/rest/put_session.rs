@@ -5,7 +5,7 @@ use chrono::{DateTime, Datelike, Utc};
 use contract::Refusal;
 use contract::till::{QuoteMode, Session, SessionRequest};
 
-use super::answer::Answer;
+use super::answer::Written;
 use super::explanation::language;
 use super::query::Query;
 use super::request::{InSession, Payload, Till};
@@ -39,13 +39,13 @@ pub async fn put_session(
     RawQuery(query): RawQuery,
     State(edge): State<Edge>,
     Payload(mut request): Payload<SessionRequest>,
-) -> Result<Answer<Session>, Refused> {
+) -> Result<Written, Refused> {
     let query = Query::parse(query.as_deref())?;
     let mode = mode(&query)?;
     if flag(&query, "explain")? {
         request.explain = Some(language(&query)?);
     }
-    Ok(Answer(edge.till.put_session(&caller, id, request, mode).await?))
+    Ok(Written(edge.till.put_session_json(&caller, id, request, mode).await?))
 }
 
 fn flag(query: &Query, name: &str) -> Result<bool, Refusal> {

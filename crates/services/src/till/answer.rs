@@ -74,7 +74,7 @@ fn effects(decision: &Decision) -> Vec<Effect> {
     decision.effects.iter().map(effect).collect()
 }
 
-fn effect(effect: &promotions::Effect) -> Effect {
+pub(super) fn effect(effect: &promotions::Effect) -> Effect {
     match effect {
         promotions::Effect::Discount { position, source: by, desired, granted } => {
             let (source, id) = source(by);

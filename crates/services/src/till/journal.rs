@@ -19,7 +19,7 @@ use super::counter::Place;
 use crate::Shop;
 
 /// Sessions of one statement.
-const MOST: usize = 256;
+const MOST: usize = 1_024;
 /// When this many were written at once the shop is busy.
 const BUSY: usize = 24;
 /// What a busy shop gives its baskets to grow before they are written.

@@ -22,6 +22,7 @@ mod quote;
 mod reopen;
 mod replay;
 mod returns;
+mod told;
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
@@ -36,6 +37,7 @@ use store::StoreError;
 use store::shop::Settings;
 
 use crate::Shop;
+use crate::snapshot::Snapshot;
 
 pub(crate) use counter::Counter;
 pub(crate) use keys::KeyRing;
@@ -76,7 +78,22 @@ impl TillApi for Shop {
     ) -> Result<Session, Refusal> {
         let mut tries = 0;
         loop {
-            if let Break(told) = self.came_of(&mut tries, self.quote(caller, id, &request, mode).await) {
+            if let Break(told) = self.came_of(&mut tries, self.quote(caller, id, &request, mode, as_session).await) {
+                return told;
+            }
+        }
+    }
+
+    async fn put_session_json(
+        &self,
+        caller: &TillCaller,
+        id: SessionId,
+        request: SessionRequest,
+        mode: QuoteMode,
+    ) -> Result<Vec<u8>, Refusal> {
+        let mut tries = 0;
+        loop {
+            if let Break(told) = self.came_of(&mut tries, self.quote(caller, id, &request, mode, told::json).await) {
                 return told;
             }
         }
@@ -190,6 +207,22 @@ impl TillApi for Shop {
                 .collect(),
         })
     }
+}
+
+/// A quote as the contract has it, with the reasons where somebody wants to know them.
+fn as_session(
+    id: SessionId,
+    open: &counter::OpenSession,
+    shop: &Snapshot,
+    caller: &TillCaller,
+    explain: Option<Locale>,
+) -> Result<Session, StoreError> {
+    // So every test of a quote is one of its JSON as well.
+    debug_assert!(told::json(id, open, shop, caller, None).is_ok());
+    let mut session = answer::session(id, open, shop, caller);
+    session.explanation =
+        explain.map(|language| explain::explanation(&open.basis.facts, &open.rules, language, session.currency));
+    Ok(session)
 }
 
 /// Why a story ends early: a refusal is the caller's to read, a failure is ours to log or to try again.

@@ -6,18 +6,17 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::Refusal;
-use contract::till::{QuoteMode, Session, SessionRequest, TillCaller};
+use contract::till::{QuoteMode, SessionRequest, TillCaller};
 use domain::{Card, CardId, CodeKind, Currency, CustomerCode, Locale, SessionId, SessionState};
 use promotions::{ChosenCard, Facts};
-use store::sessions;
+use store::{StoreError, sessions};
 
 use super::basis::Basis;
 use super::basket;
 use super::codes::{self, Shown};
 use super::counter::{Held, OpenSession, Session as Found};
-use super::explain::explanation;
 use super::limited::is_limited;
-use super::{Stop, answer, session_not_found, session_not_open};
+use super::{Stop, session_not_found, session_not_open};
 use crate::Shop;
 use crate::guests::Guest;
 use crate::snapshot::Snapshot;
@@ -31,14 +30,18 @@ const CARDS_WITHIN: Duration = Duration::from_secs(2);
 /// Where the request has the customer's code.
 const FIELD: &str = "/customer_code";
 
+/// How a quote is told: as a session, or as its JSON; with the reasons, in the language that somebody wants them in.
+pub(super) type Tell<T> = fn(SessionId, &OpenSession, &Snapshot, &TillCaller, Option<Locale>) -> Result<T, StoreError>;
+
 impl Shop {
-    pub(super) async fn quote(
+    pub(super) async fn quote<T>(
         &self,
         caller: &TillCaller,
         id: SessionId,
         request: &SessionRequest,
         mode: QuoteMode,
-    ) -> Result<Session, Stop> {
+        tell: Tell<T>,
+    ) -> Result<T, Stop> {
         let basket = basket::check(request)?;
         let shop = self.snapshot().await?;
         check_currency(request.currency, shop.settings.currency)?;
@@ -56,12 +59,13 @@ impl Shop {
                 .into());
             }
         };
-        let quoted = self.quote_held(caller, &mut held, request, basket, mode, &shop).await;
+        let quoted = self.quote_held(caller, &mut held, request, basket, mode, &shop, tell).await;
         self.leave_if_unknown(held);
         quoted
     }
 
-    async fn quote_held(
+    #[expect(clippy::too_many_arguments, reason = "one call, taken apart")]
+    async fn quote_held<T>(
         &self,
         caller: &TillCaller,
         held: &mut Held,
@@ -69,7 +73,8 @@ impl Shop {
         basket: basket::Basket,
         mode: QuoteMode,
         shop: &Arc<Snapshot>,
-    ) -> Result<Session, Stop> {
+        tell: Tell<T>,
+    ) -> Result<T, Stop> {
         let id = held.id;
         let standing = held.open();
         if standing.is_some_and(|open| open.store != caller.store) {
@@ -143,7 +148,7 @@ impl Shop {
             doubtful: false,
         };
         if mode != QuoteMode::Stored {
-            return Ok(told(id, &open, shop, caller, request.explain));
+            return Ok(tell(id, &open, shop, caller, request.explain)?);
         }
         // A rotating code is bound to its session before anything rests on it.
         if let Some((customer, step)) = buyer.and_then(|buyer| buyer.binds)
@@ -153,13 +158,13 @@ impl Shop {
         }
         if limited {
             let open = self.keep_limited(caller, id, open).await?;
-            let session = told(id, &open, shop, caller, request.explain);
+            let told = tell(id, &open, shop, caller, request.explain)?;
             held.put(open);
-            return Ok(session);
+            return Ok(told);
         }
-        let session = told(id, &open, shop, caller, request.explain);
+        let told = tell(id, &open, shop, caller, request.explain)?;
         self.keep_open(held, open).await?;
-        Ok(session)
+        Ok(told)
     }
 
     /// Keeps a session that holds nothing: in memory, and in its row before or behind the answer.
@@ -267,14 +272,6 @@ fn choose(
         _ => valid.find(|card| card.active),
     };
     Ok(card.map(|Card { id, scope, rate, .. }| ChosenCard { id: *id, scope: scope.clone(), rate: *rate }))
-}
-
-/// The answer to a quote, with the reasons where somebody wants to know them.
-fn told(id: SessionId, open: &OpenSession, shop: &Snapshot, caller: &TillCaller, explain: Option<Locale>) -> Session {
-    let mut session = answer::session(id, open, shop, caller);
-    session.explanation =
-        explain.map(|language| explanation(&open.basis.facts, &open.rules, language, session.currency));
-    session
 }
 
 /// The first customer of a session stays its customer.

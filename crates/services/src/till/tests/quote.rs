@@ -37,6 +37,24 @@ async fn a_basket_is_evaluated_stored_and_read_back() {
 }
 
 #[tokio::test]
+async fn what_a_till_reads_is_the_contracts_session_byte_for_byte() {
+    let scene = Scene::set().await;
+    scene.change(r#"update products set name = E'A "quoted" \\ name\n\u0001 ☕' where sku = 'espresso'"#).await;
+    let guest = scene.guest().await;
+    scene.change(r#"update customers set name = 'Anna "Ania" Ż'"#).await;
+    let dry = QuoteMode::Dry { at: Some(scene.now() + TimeDelta::milliseconds(1_234)) };
+    let lines = [("espresso", 2), ("latte", 7), ("mystery", 1), ("gift", 1), ("bag", 3), ("espresso", 1)];
+    for (code, lines) in [(None, &lines[..0]), (None, &lines[..]), (Some(guest.code.as_str()), &lines[..])] {
+        let mut request = basket(code, lines);
+        request.coupon_codes = vec!["\"\\\u{1f600}".into()];
+        let id = scene.id();
+        let session = scene.shop.put_session(&scene.till, id, request.clone(), dry).await.unwrap();
+        let json = scene.shop.put_session_json(&scene.till, id, request, dry).await.unwrap();
+        assert_eq!(String::from_utf8(json).unwrap(), serde_json::to_string(&session).unwrap());
+    }
+}
+
+#[tokio::test]
 async fn nobodys_basket_costs_the_shelf_price() {
     let scene = Scene::set().await;
     let lines = [("espresso", 2), ("espresso", 1), ("mystery", 1), ("gift", 3), ("bag", 1)];

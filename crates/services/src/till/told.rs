@@ -1,0 +1,187 @@
+//! The answer to a quote as the bytes that a till reads, written from the decision itself: a quote is asked for with every
+//! scan, and a [`Session`](contract::till::Session) of texts in between cost more than deciding it. The contract stays
+//! `Session`: debug builds, and so all tests, compare every answer with it.
+
+use contract::till::{Source, TillCaller};
+use domain::{Amount, Locale, SessionId, SessionState};
+use promotions::{Decision, Effect};
+use serde::Serialize;
+use store::StoreError;
+use uuid::Uuid;
+
+use super::counter::OpenSession;
+use super::{answer, corrupt};
+use crate::snapshot::Snapshot;
+
+/// What a line takes, and one of its allocations, and one effect: about, so that the answer is written into one piece of
+/// memory.
+const LINE: usize = 240;
+const ALLOCATION: usize = 100;
+const EFFECT: usize = 150;
+
+/// The JSON of [`answer::session`], byte for byte.
+pub(super) fn json(
+    id: SessionId,
+    open: &OpenSession,
+    shop: &Snapshot,
+    caller: &TillCaller,
+    explain: Option<Locale>,
+) -> Result<Vec<u8>, StoreError> {
+    if explain.is_some() {
+        let session = super::as_session(id, open, shop, caller, explain)?;
+        return serde_json::to_vec(&session).map_err(|why| corrupt("answer", &why));
+    }
+    let mut told = Json(Vec::with_capacity(size(&open.decision)));
+    told.session(id, open, shop, caller).map_err(|why| corrupt("answer", &why))?;
+    debug_assert_eq!(
+        serde_json::to_string(&answer::session(id, open, shop, caller)).ok().as_deref(),
+        std::str::from_utf8(&told.0).ok(),
+        "what a till reads is the contract's session"
+    );
+    Ok(told.0)
+}
+
+fn size(decision: &Decision) -> usize {
+    let allocations: usize = decision.lines.iter().map(|line| line.allocations.len()).sum();
+    512 + LINE * decision.lines.len() + ALLOCATION * allocations + EFFECT * decision.effects.len()
+}
+
+struct Json(Vec<u8>);
+
+impl Json {
+    fn session(
+        &mut self,
+        id: SessionId,
+        open: &OpenSession,
+        shop: &Snapshot,
+        caller: &TillCaller,
+    ) -> serde_json::Result<()> {
+        let (basis, decision) = (&open.basis, &open.decision);
+        self.raw("{\"session_id\":").id(id.0);
+        self.raw(",\"state\":").value(&SessionState::Open)?;
+        self.raw(",\"version\":").number(i64::from(open.version))?;
+        self.raw(",\"currency\":").value(&shop.settings.currency)?;
+        self.raw(",\"evaluated_at\":").value(&open.evaluated_at)?;
+        self.raw(",\"expires_at\":").value(&open.expires_at)?;
+        self.raw(",\"customer\":");
+        match &basis.facts.customer {
+            Some(customer) => {
+                self.raw("{\"id\":").id(customer.id.0);
+                self.raw(",\"display_name\":").text(&basis.display_name)?;
+                self.raw(",\"segment\":").text(&customer.segment.personal_words(caller.locale))?;
+                self.raw("}");
+            }
+            None => {
+                self.raw("null");
+            }
+        }
+        self.raw(",\"lines\":[");
+        for (place, (line, decided)) in basis.facts.lines.iter().zip(&decision.lines).enumerate() {
+            let name = shop.product(&line.sku).map_or(line.sku.as_str(), |shelved| shelved.name(caller.locale));
+            self.raw(if place == 0 { "{\"position\":" } else { ",{\"position\":" });
+            self.number(i64::from(u16::try_from(place).unwrap_or(u16::MAX)))?;
+            self.raw(",\"sku\":").text(line.sku.as_str())?;
+            self.raw(",\"name\":").text(name)?;
+            self.raw(",\"quantity\":").number(i64::from(line.quantity))?;
+            self.raw(",\"unit_price\":").amount(line.unit_price)?;
+            self.sums(decided.subtotal, decided.discount, decided.total)?;
+            self.raw(",\"allocations\":[");
+            for (place, part) in decided.allocations.iter().enumerate() {
+                self.raw(if place == 0 { "{" } else { ",{" }).source(&part.source)?;
+                self.raw(",\"amount\":").amount(part.amount)?;
+                self.raw("}");
+            }
+            self.raw("]}");
+        }
+        self.raw("]");
+        self.sums(decision.subtotal, decision.discount, decision.total)?;
+        self.raw(",\"effects\":[");
+        for (place, effect) in decision.effects.iter().enumerate() {
+            if place > 0 {
+                self.raw(",");
+            }
+            self.effect(effect)?;
+        }
+        self.raw("],\"degraded\":");
+        match &basis.degraded {
+            Some(why) => {
+                self.raw("{\"why\":").text(why)?;
+                self.raw("}}");
+            }
+            None => {
+                self.raw("null}");
+            }
+        }
+        Ok(())
+    }
+
+    fn sums(&mut self, subtotal: Amount, discount: Amount, total: Amount) -> serde_json::Result<()> {
+        self.raw(",\"subtotal\":").amount(subtotal)?;
+        self.raw(",\"discount\":").amount(discount)?;
+        self.raw(",\"total\":").amount(total)
+    }
+
+    /// The two that a basket has many of, and the others the long way.
+    fn effect(&mut self, effect: &Effect) -> serde_json::Result<()> {
+        let (desired, granted) = match effect {
+            Effect::Discount { position, source, desired, granted } => {
+                self.raw("{\"type\":\"set_discount_per_item\",\"position\":").number(i64::from(*position))?;
+                self.raw(",").source(source)?;
+                (desired, granted)
+            }
+            Effect::MarginClipped { position, desired, granted } => {
+                self.raw("{\"type\":\"margin_clipped\",\"position\":").number(i64::from(*position))?;
+                (desired, granted)
+            }
+            Effect::BudgetClipped { .. }
+            | Effect::HoldoutWithheld { .. }
+            | Effect::AddFreeItem { .. }
+            | Effect::AcceptCoupon { .. }
+            | Effect::RejectCoupon { .. } => return self.value(&answer::effect(effect)),
+        };
+        self.raw(",\"desired\":").amount(*desired)?;
+        self.raw(",\"granted\":").amount(*granted)?;
+        self.raw("}");
+        Ok(())
+    }
+
+    fn source(&mut self, source: &promotions::Source) -> serde_json::Result<()> {
+        match source {
+            promotions::Source::Card(id) => self.raw("\"source\":\"card\",\"id\":").id(id.0),
+            promotions::Source::Campaign(id) => self.raw("\"source\":\"campaign\",\"id\":").id(id.0),
+            promotions::Source::Coupon { code, .. } => {
+                self.raw("\"source\":").value(&Source::Coupon)?;
+                return self.raw(",\"id\":").text(code);
+            }
+        };
+        Ok(())
+    }
+
+    fn raw(&mut self, json: &str) -> &mut Self {
+        self.0.extend_from_slice(json.as_bytes());
+        self
+    }
+
+    fn id(&mut self, id: Uuid) -> &mut Self {
+        let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
+        self.raw("\"");
+        self.0.extend_from_slice(id.hyphenated().encode_lower(&mut text).as_bytes());
+        self.raw("\"")
+    }
+
+    fn amount(&mut self, amount: Amount) -> serde_json::Result<()> {
+        self.number(amount.0)
+    }
+
+    fn number(&mut self, number: i64) -> serde_json::Result<()> {
+        self.value(&number)
+    }
+
+    fn text(&mut self, text: &str) -> serde_json::Result<()> {
+        self.value(text)
+    }
+
+    fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> serde_json::Result<()> {
+        serde_json::to_writer(&mut self.0, value)
+    }
+}
