@@ -11,6 +11,7 @@ pub mod config;
 mod courier;
 mod doctor;
 pub mod edge;
+pub mod grpc;
 pub mod logging;
 mod master_key;
 pub mod rest;

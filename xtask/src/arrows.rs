@@ -20,6 +20,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("segmentation", &["domain"]),
     // The till's half of what is agreed with it: what runs on a device without a network.
     ("till", &["contract", "domain"]),
+    // Generated from the .proto.
+    ("till-proto", &[]),
     // Ports.
     ("cache", &["domain"]),
     ("embedded", &[]),
@@ -46,6 +48,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "services",
             "store",
             "till",
+            "till-proto",
         ],
     ),
     // For tests and for work on the checkout.
@@ -61,6 +64,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("sqlx", &["store", "testkit"]),
     ("redis", &["cache"]),
     ("anyhow", &["server", "xtask"]),
+    ("tonic", &["server", "till-proto"]),
     ("linfa", &["segmentation"]),
     ("linfa-clustering", &["segmentation"]),
 ];
@@ -97,7 +101,9 @@ const NEVER_IN_THE_BROWSER: &[&str] = &[
     "store",
     "testkit",
     "till",
+    "till-proto",
     "tokio",
+    "tonic",
     "tower-http",
     "utoipa",
 ];

@@ -96,8 +96,11 @@ impl std::ops::Deref for Edge {
 /// # Errors
 /// When the site's files cannot be read, or the configured origin is not one.
 pub fn router(edge: &Edge, site: Option<&Site>) -> anyhow::Result<Router> {
-    let mut router =
-        Router::new().merge(rest::router(edge)).merge(crate::adapter::router(edge)).merge(health::router());
+    let mut router = Router::new()
+        .merge(rest::router(edge))
+        .merge(crate::grpc::router(edge))
+        .merge(crate::adapter::router(edge))
+        .merge(health::router());
     router = match site {
         Some(site) => {
             let pages = pages::Pages::new(edge, site)?;

@@ -3,6 +3,7 @@
 
 mod campaigns;
 mod edge;
+mod grpc;
 mod kill;
 mod offline;
 mod openapi;
