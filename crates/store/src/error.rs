@@ -33,6 +33,8 @@ impl From<sqlx::Error> for StoreError {
             return match cause.code().as_deref() {
                 Some("55P03") => Self::Busy(error),
                 Some("40001" | "40P01") => Self::Conflict(error),
+                // No such database, no connection left to have: nobody can be let in, now.
+                Some("3D000" | "53300") => Self::Unavailable(error),
                 Some(code) if code.starts_with("08") || code.starts_with("57P") => Self::Unavailable(error),
                 _ => Self::Query(error),
             };

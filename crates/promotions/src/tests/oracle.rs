@@ -62,6 +62,19 @@ fn try_every_pair(units: &[Unit], price: i64) -> i64 {
     best
 }
 
+/// Whether a campaign, or else the card, gives anything in a stack.
+fn does_something(stack: &Decision, campaign: Option<domain::CampaignId>) -> bool {
+    let whose = |source: &Source| match source {
+        Source::Campaign(id) | Source::Coupon { campaign: id, .. } => campaign == Some(*id),
+        Source::Card(_) => campaign.is_none(),
+    };
+    stack.effects.iter().any(|effect| match effect {
+        Effect::Discount { source, granted, .. } => whose(source) && *granted > Amount::ZERO,
+        Effect::AddFreeItem { campaign: id, .. } => campaign == Some(*id),
+        _ => false,
+    })
+}
+
 fn slot(skus: [&str; 2], quantity: u32) -> Value {
     json!({"of": {"skus": skus}, "quantity": quantity})
 }
@@ -96,19 +109,24 @@ proptest! {
             let campaigns = params.campaigns.iter().map(|campaign| Campaign { enabled: keep(campaign), ..alone(campaign) });
             let stack = Params { campaigns: campaigns.collect(), card: CardPolicy { stacking: Stacking::Always, ..params.card }, ..params.clone() };
             let card = facts.card.clone().filter(|_| card);
-            evaluate(&Facts { card, ..facts.clone() }, &stack.check().unwrap()).discount
+            evaluate(&Facts { card, ..facts.clone() }, &stack.check().unwrap())
         };
         let looks_aside = params.campaigns.iter().flat_map(|campaign| &campaign.rules)
             .any(|rule| format!("{:?}", rule.when).contains("CardUsed"));
         if !looks_aside {
             let goes = |stacking: Stacking| stacking == Stacking::Always;
-            let commons = of(&|campaign| campaign.stacking != Stacking::Never, params.card.stacking != Stacking::Never);
-            let mut best = commons;
+            let mut best = of(&|campaign| campaign.stacking != Stacking::Never, params.card.stacking != Stacking::Never).discount;
+            let mut stands_alone = |stack: Decision, loner: Option<domain::CampaignId>| {
+                // Who does nothing displaces nobody.
+                if does_something(&stack, loner) {
+                    best = best.max(stack.discount);
+                }
+            };
             for loner in params.campaigns.iter().filter(|campaign| campaign.stacking == Stacking::Never) {
-                best = best.max(of(&|campaign| goes(campaign.stacking) || campaign.id == loner.id, goes(params.card.stacking)));
+                stands_alone(of(&|campaign| goes(campaign.stacking) || campaign.id == loner.id, goes(params.card.stacking)), Some(loner.id));
             }
             if params.card.stacking == Stacking::Never {
-                best = best.max(of(&|campaign| goes(campaign.stacking), true));
+                stands_alone(of(&|campaign| goes(campaign.stacking), true), None);
             }
             prop_assert_eq!(chosen, best);
         }
