@@ -7,12 +7,17 @@ use anyhow::Context;
 use axum::Router;
 use axum::serve::ListenerExt;
 use services::seed::{self, DEMO};
+use store::StoreError;
+use store::counter::Counter;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::config::{Config, OpenSessions};
 use crate::edge::{self, Site, health};
 use crate::wiring::Wired;
+
+/// How often it is looked whether the database still knows that we serve its tills.
+const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// What `serve` is asked to do beyond the settings.
 #[derive(Clone, Copy, Debug, Default)]
@@ -56,7 +61,7 @@ async fn open(
             () = stop.asked() => return Ok(()),
         }
     }
-    let _counter = counter(config, wired).await?;
+    let counter = take_counter(config, wired).await?;
     let edge = wired.edge(config)?;
     let router = edge::router(&edge, site)?;
     let (close, stopping) = watch::channel(false);
@@ -84,7 +89,11 @@ async fn open(
     let server = tokio::spawn(serve(listener, router, stopping));
     greet(config, address, site.is_some(), wired).await?;
 
-    stop.asked().await;
+    let lost = tokio::select! {
+        () = stop.asked() => Ok(()),
+        lost = keep_counter(config, wired, counter) => lost,
+        () = wired.keep_servers() => Ok(()),
+    };
     eprintln!("Stopping.");
     let _ = close.send(true);
     let mut server = server;
@@ -99,11 +108,11 @@ async fn open(
     if tokio::time::timeout(Duration::from_secs(5), finished).await.is_err() {
         tracing::warn!("background work did not finish in time; it goes on at the next start");
     }
-    Ok(())
+    lost
 }
 
 /// The right to serve this database's tills. One that was just killed loses it within a moment, and is waited for.
-async fn counter(config: &Config, wired: &Wired) -> anyhow::Result<store::counter::Counter> {
+async fn take_counter(config: &Config, wired: &Wired) -> anyhow::Result<Counter> {
     let alone = config.till.open_sessions == OpenSessions::Memory;
     for _ in 0..50 {
         if let Some(counter) = wired.store.take_counter(alone).await? {
@@ -115,6 +124,22 @@ async fn counter(config: &Config, wired: &Wired) -> anyhow::Result<store::counte
         "Another Kava serves this database, and one of the two keeps open sessions in memory. Stop it, or give both \
          till.open_sessions = \"database\"."
     )
+}
+
+/// The database forgets who had the right when it restarts: it is taken again as soon as it answers. Ends when another
+/// process has it meanwhile: two that remember the same sessions must not both go on.
+async fn keep_counter(config: &Config, wired: &Wired, mut counter: Counter) -> anyhow::Result<()> {
+    loop {
+        tokio::time::sleep(HEARTBEAT).await;
+        while !counter.is_held().await {
+            match take_counter(config, wired).await {
+                Ok(taken) => counter = taken,
+                // Away, not taken.
+                Err(error) if error.is::<StoreError>() => tokio::time::sleep(HEARTBEAT).await,
+                Err(error) => return Err(error),
+            }
+        }
+    }
 }
 
 async fn listen(address: SocketAddr, setting: &str) -> anyhow::Result<TcpListener> {

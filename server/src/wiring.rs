@@ -18,6 +18,8 @@ use crate::master_key;
 
 /// How long the last open baskets may take to be written.
 const SETTLING: Duration = Duration::from_secs(5);
+/// How often it is looked whether the private PostgreSQL lives.
+const HEARTBEAT: Duration = Duration::from_millis(250);
 /// The database of the private PostgreSQL.
 const DATABASE: &str = "kava";
 /// Before every key in Redis, so that a Redis may be shared.
@@ -37,7 +39,7 @@ pub struct Wired {
 /// The private servers that this process has a share in.
 #[derive(Default)]
 struct Servers {
-    postgres: Option<Postgres>,
+    postgres: Option<Arc<Postgres>>,
     redis: Option<Redis>,
 }
 
@@ -131,6 +133,21 @@ impl Wired {
         }))
     }
 
+    /// Starts the private PostgreSQL anew whenever it dies: the tills of a shop do not wait for its operator. Never ends.
+    pub async fn keep_servers(&self) {
+        let Some(postgres) = self.servers.postgres.clone() else { return std::future::pending().await };
+        loop {
+            tokio::time::sleep(HEARTBEAT).await;
+            let postgres = postgres.clone();
+            let revived = tokio::task::spawn_blocking(move || {
+                postgres.revive(&mut |line| tracing::warn!("{line}")).map_err(|error| error.to_string())
+            });
+            if let Ok(Err(error)) = revived.await {
+                tracing::error!(error, "the private PostgreSQL does not come back");
+            }
+        }
+    }
+
     /// Leaves the private servers; whoever leaves last stops them.
     ///
     /// # Errors
@@ -151,7 +168,7 @@ impl Servers {
         let folder = &config.data.folder;
         let mut servers = Self::default();
         if config.database.url.is_empty() {
-            servers.postgres = Some(postgres(folder)?);
+            servers.postgres = Some(Arc::new(postgres(folder)?));
         }
         if config.redis.enabled && config.redis.url.is_empty() {
             servers.redis = redis(folder);
@@ -161,7 +178,8 @@ impl Servers {
 
     fn stop(self) -> anyhow::Result<()> {
         let redis = self.redis.map(Redis::stop).transpose();
-        let postgres = self.postgres.map(Postgres::stop).transpose();
+        // Whoever else still has it (`revive`) leaves by dropping it.
+        let postgres = self.postgres.and_then(Arc::into_inner).map(Postgres::stop).transpose();
         postgres.context("The private PostgreSQL did not stop.")?;
         redis.context("The private Redis did not stop.")?;
         Ok(())

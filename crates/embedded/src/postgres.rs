@@ -11,6 +11,7 @@ pub(crate) use cluster::tail;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Child;
+use std::sync::{Mutex, PoisonError};
 
 /// The cluster's superuser; nobody but its owner reaches the socket, so there is no password.
 const ROLE: &str = "kava";
@@ -37,11 +38,12 @@ impl PostgresParams {
 /// A share in a running PostgreSQL. Dropping it leaves; the last one out stops the server.
 #[derive(Debug)]
 pub struct Postgres {
+    params: PostgresParams,
     socket_folder: PathBuf,
     cluster: Cluster,
     lease: Option<Lease>,
     /// Ours to reap when we were the one who started it.
-    child: Option<Child>,
+    child: Mutex<Option<Child>>,
 }
 
 impl Postgres {
@@ -64,7 +66,31 @@ impl Postgres {
                 return Err(error);
             }
         };
-        Ok(Self { socket_folder, cluster, lease: Some(lease), child })
+        Ok(Self { params, socket_folder, cluster, lease: Some(lease), child: Mutex::new(child) })
+    }
+
+    /// Starts the server anew when its process is gone (killed, out of memory); it recovers all that was committed. `true`
+    /// when this call started it. Cheap while it runs: call it every moment.
+    ///
+    /// # Errors
+    /// When it does not come up, with the end of its log.
+    pub fn revive(&self, progress: &mut dyn FnMut(&str)) -> Result<bool, EmbeddedError> {
+        if self.cluster.is_running() {
+            return Ok(false);
+        }
+        let _turn = Decision::wait(&self.cluster.place.folder, NAME, progress)?;
+        // Somebody else who shares it may have been quicker.
+        if self.cluster.is_running() {
+            return Ok(false);
+        }
+        progress("PostgreSQL has died: starting it anew");
+        let mut child = self.child.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(mut dead) = child.take() {
+            let _ = dead.wait();
+        }
+        let (_, started) = self.cluster.ensure_running(&self.params, progress)?;
+        *child = started;
+        Ok(child.is_some())
     }
 
     /// The address of `database`, as sqlx takes it.
@@ -100,7 +126,7 @@ impl Postgres {
     /// `true` when this share started the server, `false` when it adopted one.
     #[must_use]
     pub fn started_here(&self) -> bool {
-        self.child.is_some()
+        self.child.lock().unwrap_or_else(PoisonError::into_inner).is_some()
     }
 
     /// Leaves; stops the server when nobody else uses it. `true` when it was stopped.
@@ -120,7 +146,7 @@ impl Postgres {
             return Ok(false);
         }
         self.cluster.stop()?;
-        if let Some(mut child) = self.child.take() {
+        if let Some(mut child) = self.child.get_mut().unwrap_or_else(PoisonError::into_inner).take() {
             let _ = child.wait();
         }
         Ok(true)

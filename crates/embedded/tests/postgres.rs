@@ -172,6 +172,24 @@ fn a_server_that_is_killed_is_started_again() {
 }
 
 #[test]
+fn whoever_shares_a_server_revives_it() {
+    let folder = Folder::new("revived");
+    let (first, second) = (start(&folder.0), start(&folder.0));
+    first.ensure_database("kept").unwrap();
+    assert!(!first.revive(&mut |_| {}).unwrap(), "it lives");
+    kill("-KILL", &pid(&first));
+    let mut words = Vec::new();
+    assert!(second.revive(&mut |word| words.push(word.to_owned())).unwrap());
+    assert!(words.iter().any(|word| word.contains("died")), "{words:?}");
+    assert!(!first.revive(&mut |_| {}).unwrap(), "somebody was quicker");
+    first.ensure_database("kept").unwrap();
+    assert_eq!((second.started_here(), first.url("kept")), (true, second.url("kept")));
+    assert!(!second.stop().unwrap());
+    assert!(first.stop().unwrap(), "whoever started it: the last one out stops it");
+    assert!(!is_running(&folder.0));
+}
+
+#[test]
 fn a_stale_pid_file_whose_pid_is_alive_as_something_else_does_not_block() {
     let folder = Folder::new("stale");
     start(&folder.0).stop().unwrap();

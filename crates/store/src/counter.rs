@@ -1,6 +1,6 @@
 //! Who serves the tills of this database: one process that keeps open sessions in memory, or any number that do not.
 
-use sqlx::PgConnection;
+use sqlx::{Connection as _, PgConnection};
 
 use crate::{Store, StoreError};
 
@@ -10,7 +10,14 @@ const COUNTER: i64 = 0x6b61_7661_0002;
 /// Held as long as this is: the lock is its connection's, so that a killed process leaves nothing behind.
 #[derive(Debug)]
 pub struct Counter {
-    _connection: PgConnection,
+    connection: PgConnection,
+}
+
+impl Counter {
+    /// Whether it is still held: not after the database was restarted.
+    pub async fn is_held(&mut self) -> bool {
+        self.connection.ping().await.is_ok()
+    }
 }
 
 impl Store {
@@ -22,7 +29,7 @@ impl Store {
         let mut connection = self.pool().acquire().await?.detach();
         let take = if alone { "select pg_try_advisory_lock($1)" } else { "select pg_try_advisory_lock_shared($1)" };
         let taken: bool = sqlx::query_scalar(take).bind(COUNTER).fetch_one(&mut connection).await?;
-        Ok(taken.then_some(Counter { _connection: connection }))
+        Ok(taken.then_some(Counter { connection }))
     }
 }
 
@@ -37,8 +44,7 @@ mod tests {
         let alone = store.take_counter(true).await.unwrap().unwrap();
         assert!(store.take_counter(true).await.unwrap().is_none());
         assert!(store.take_counter(false).await.unwrap().is_none());
-        use sqlx::Connection as _;
-        alone._connection.close().await.unwrap();
+        alone.connection.close().await.unwrap();
         let (one, other) = (store.take_counter(false).await.unwrap(), store.take_counter(false).await.unwrap());
         assert!(one.is_some() && other.is_some());
         assert!(store.take_counter(true).await.unwrap().is_none());

@@ -147,6 +147,11 @@ impl Cluster {
         }
     }
 
+    /// Whether its process is there; it may still be recovering.
+    pub(super) fn is_running(&self) -> bool {
+        self.postmaster().is_some()
+    }
+
     /// A fast shutdown: sessions are cut, everything committed is kept.
     pub(super) fn stop(&self) -> Result<(), EmbeddedError> {
         if self.postmaster().is_none() {

@@ -199,7 +199,11 @@ impl Shop {
                 }
                 Ok(Session::Open(held))
             }
-            Some(stored) => Ok(Session::Ended(held, Box::new(stored))),
+            Some(stored) => {
+                // It ended without us, or while its answer was lost: what is remembered of it is over.
+                *held.place = Place::Unknown;
+                Ok(Session::Ended(held, Box::new(stored)))
+            }
         }
     }
 

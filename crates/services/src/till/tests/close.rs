@@ -4,6 +4,7 @@ use domain::{Amount, CardScope, SessionState};
 use serde_json::Value;
 
 use super::scene::{Guest, Scene, basket, once, paid, pointers};
+use crate::pace::Pace;
 
 /// Everything that a purchase writes.
 async fn traces(scene: &Scene) -> [i64; 5] {
@@ -196,4 +197,18 @@ async fn the_quote_pins_its_prices() {
     scene.change("update shop set catalogue_version = catalogue_version + 1").await;
     scene.close(&session, "R-1", "k1").await.unwrap();
     assert_eq!(scene.count("select sum(unit_cost)::bigint from receipt_lines").await, 220);
+}
+
+#[tokio::test]
+async fn a_sale_whose_answer_was_lost_has_ended_for_every_call_after_it() {
+    let scene = Scene::set_at(Pace::swift()).await;
+    let session = scene.put(scene.id(), basket(None, &[("espresso", 2)])).await.unwrap();
+    // It was written, and this process never heard of it.
+    scene.restarted().close(&scene.till, session.session_id, &once("k1"), paid("R-1", session.total)).await.unwrap();
+    assert!(scene.close(&session, "R-1", "k1").await.unwrap().replayed);
+    for _ in 0..2 {
+        let told = scene.shop.session(&scene.till, session.session_id).await.unwrap();
+        assert_eq!(told.state, SessionState::Closed);
+    }
+    scene.give_back(&session, &[(0, 1)], "k2").await.unwrap();
 }
