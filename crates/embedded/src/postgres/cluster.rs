@@ -16,8 +16,8 @@ const PATIENCE: Duration = Duration::from_secs(300);
 const POLL: Duration = Duration::from_millis(10);
 /// A server that says it is ready and does not answer at its socket has lost the socket.
 const LOST_SOCKET: Duration = Duration::from_secs(3);
-/// The backends of a killed server need a moment to notice; until then a new one refuses to start.
-const STARTS: u32 = 20;
+/// The backends of a killed server need a moment to notice, seconds on a busy machine; until then a new one refuses to start.
+const STARTS: u32 = 100;
 const BIGGEST_LOG: u64 = 8 << 20;
 
 #[derive(Debug)]
