@@ -116,6 +116,8 @@ enum Customers {
 enum Bench {
     /// Import against a bare COPY of the same rows
     Import(BenchArgs),
+    /// The same cart under Kava and under Vendure
+    Peer(BenchArgs),
     /// Decisions of the promotions engine: how long, how they grow, and that none breaks a law of money
     Promotions(BenchArgs),
     /// Quotes a second against an endpoint that only echoes
@@ -221,6 +223,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Till(verb) => with_shop(&config, async |wired| commands::till::run(verb, &wired.shop).await).await?,
         Command::Config => print!("{}", config.display()?),
         Command::Bench(Bench::Import(args)) => bench::import::run(args.quick).await?,
+        Command::Bench(Bench::Peer(args)) => bench::peer::run(args.quick).await?,
         Command::Bench(Bench::Promotions(args)) => bench::promotions::run(args.quick)?,
         Command::Bench(Bench::Quote(args)) => bench::quote::run(args.quick).await?,
         Command::Bench(Bench::Till(args)) => bench::till::run(args.quick).await?,

@@ -42,6 +42,12 @@ pub fn for_browser(workspace: &Workspace) -> Result<PathBuf> {
     chromium()
 }
 
+/// The shop that `bench peer` measures against.
+pub fn for_peer(workspace: &Workspace) -> Result<()> {
+    // Its packages name each other's versions in ways that npm takes for conflicts.
+    npm(workspace, "server/bench/vendure", &[("npm_config_legacy_peer_deps", "true")])
+}
+
 fn wasm_target() -> Result<()> {
     let sysroot = Program::new("rustc").args(["--print", "sysroot"]).read()?;
     if PathBuf::from(sysroot.trim()).join("lib/rustlib").join(WASM).is_dir() {

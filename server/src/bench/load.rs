@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail, ensure};
+use anyhow::Context;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
@@ -14,12 +14,12 @@ use domain::Currency;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use services::clock::Draw;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
+use super::connection::Connection;
 use super::shop::Furnished;
 use crate::config::Config;
 use crate::edge::{self, Edge, request};
@@ -145,8 +145,7 @@ where
 
 /// A till on one kept-alive connection.
 pub(super) struct Client {
-    stream: TcpStream,
-    buffer: Vec<u8>,
+    connection: Connection,
     rng: StdRng,
     shop: Furnished,
     lines: usize,
@@ -170,11 +169,8 @@ impl Client {
         lines: usize,
         wired: &Wired,
     ) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(address).await?;
-        stream.set_nodelay(true)?;
         Ok(Self {
-            stream,
-            buffer: Vec::new(),
+            connection: Connection::open(address).await?,
             rng: StdRng::seed_from_u64(number as u64),
             shop: shop.clone(),
             lines,
@@ -227,7 +223,7 @@ impl Client {
             let session = self.sessions.pop().context("no session is left")?;
             let body = self.cart(self.customer_of(session))?;
             let at = self.send("PUT", &format!("/api/v1/sessions/{session}"), "", &body).await?;
-            let answer: serde_json::Value = serde_json::from_slice(&self.buffer[at..])?;
+            let answer: serde_json::Value = serde_json::from_slice(self.connection.answer(at))?;
             let total = answer["total"].as_i64().context("an answer without a total")?;
             self.quoted.push((session, total));
         }
@@ -266,34 +262,8 @@ impl Client {
     /// One call and its whole answer, which must be 200; says where in the buffer the answer's body begins.
     async fn send(&mut self, method: &str, path: &str, key: &str, body: &[u8]) -> anyhow::Result<usize> {
         let key = if key.is_empty() { String::new() } else { format!("idempotency-key: {key}\r\n") };
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: bench\r\nauthorization: Bearer {}\r\ncontent-type: application/json\r\n\
-             {key}content-length: {}\r\n\r\n",
-            self.shop.till_key,
-            body.len()
-        );
-        let mut message = head.into_bytes();
-        message.extend_from_slice(body);
-        self.stream.write_all(&message).await?;
-        self.buffer.clear();
-        let body_at = loop {
-            ensure!(self.stream.read_buf(&mut self.buffer).await? > 0, "the server closed the connection");
-            if let Some(at) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
-                break at + 4;
-            }
-        };
-        let head = String::from_utf8_lossy(&self.buffer[..body_at]).to_ascii_lowercase();
-        let length: usize = head
-            .lines()
-            .find_map(|line| line.strip_prefix("content-length:")?.trim().parse().ok())
-            .context("the answer has no content-length")?;
-        while self.buffer.len() < body_at + length {
-            ensure!(self.stream.read_buf(&mut self.buffer).await? > 0, "the answer broke off");
-        }
-        if !head.starts_with("http/1.1 200") {
-            bail!("{path}: {}", String::from_utf8_lossy(&self.buffer));
-        }
-        Ok(body_at)
+        let headers = format!("authorization: Bearer {}\r\n{key}", self.shop.till_key);
+        self.connection.call(method, path, &headers, body).await
     }
 }
 

@@ -1,8 +1,10 @@
 //! Measurements. Each does its own set-up and prints, as its last line, one JSON object.
 
+mod connection;
 pub mod import;
 mod load;
 pub mod machine;
+pub mod peer;
 pub mod promotions;
 pub mod quote;
 pub mod shop;

@@ -209,7 +209,7 @@ fn ten_campaigns(wired: &Wired) -> Value {
     json!({"campaigns": campaigns})
 }
 
-async fn publish(wired: &Wired, params: &Value) -> anyhow::Result<()> {
+pub(super) async fn publish(wired: &Wired, params: &Value) -> anyhow::Result<()> {
     let mut tx = wired.store.begin().await?;
     store::campaigns::publish(&mut tx, &params.to_string(), "bench", wired.clock.now()).await?;
     Ok(store::commit(tx).await?)
