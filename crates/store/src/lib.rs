@@ -52,7 +52,12 @@ const UNASKED: Duration = Duration::from_secs(5);
 /// Our statements take arrays, and are written for one plan whatever their length. Left to itself PostgreSQL plans such a
 /// statement anew at every call, because a short array looks cheaper than one of unknown length; that cost the till's
 /// statements more than running them.
-const ONE_PLAN: &str = "set plan_cache_mode = force_generic_plan";
+///
+/// Baskets and answers are long enough to be compressed; LZ4, where the server was built with it, takes a fraction of the
+/// time that pglz takes.
+const OUR_WAY: &str = "select set_config('plan_cache_mode', 'force_generic_plan', false), \
+     (select set_config(name, 'lz4', false) from pg_settings \
+      where name = 'default_toast_compression' and 'lz4' = any(enumvals))";
 
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
@@ -71,7 +76,7 @@ impl Store {
             .test_before_acquire(false)
             .after_connect(|connection, _| {
                 Box::pin(async move {
-                    connection.execute(ONE_PLAN).await?;
+                    connection.execute(OUR_WAY).await?;
                     Ok(())
                 })
             })

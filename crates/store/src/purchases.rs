@@ -83,7 +83,7 @@ pub async fn begin(
     let mut sales: Vec<&Sale<'_>> = sales.iter().collect();
     sales.sort_unstable_by_key(|sale| sale.session.id.0);
     let columns = OpenColumns::of(sales.iter().map(|sale| sale.session));
-    // The cards are joined: an `exists` beside the `or` would be answered by reading all cards of the shop.
+    // Each card is looked up by itself: a join, or an `exists` beside the `or`, may be planned as reading all of them.
     let rows: Vec<(Uuid, i64, bool)> = sqlx::query_as(
         "with sale as (select * from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::int[], $5::uuid[], $6::bigint[], \
              $7::text[], $8::timestamptz[], $9::timestamptz[], $10::text[], $11::uuid[], $12::int[], $13::bigint[], \
@@ -103,10 +103,9 @@ pub async fn begin(
              select 'till', id, store, till, number, customer, 'sale', $16, lines, subtotal, discount, total \
              from sale join closed using (id) \
              on conflict do nothing returning session_id, id) \
-         select sold.session_id, sold.id, sale.card is null or card.id is not null \
-         from sold join sale on sale.id = sold.session_id \
-             left join cards card on card.id = sale.card and card.withdrawn_at is null \
-                 and card.valid_from <= $16 and $16 < card.valid_until",
+         select sold.session_id, sold.id, sale.card is null or (select true from cards card where card.id = sale.card \
+             and card.withdrawn_at is null and card.valid_from <= $16 and $16 < card.valid_until) is not null \
+         from sold join sale on sale.id = sold.session_id",
     )
     .bind(columns.ids)
     .bind(columns.stores)
