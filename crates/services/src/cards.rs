@@ -229,19 +229,21 @@ impl Shop {
         locale: Locale,
     ) -> Result<(), StoreError> {
         let mut cards = store::cards::current(tx, customer).await?;
-        for card in &mut cards {
-            let Some(name) = store::cards::subject(tx, &card.scope, locale).await? else { continue };
-            for reason in &mut card.reasons {
-                match reason {
-                    CardReason::FavouriteCategory { title: said, .. }
-                    | CardReason::FavouriteProduct { name: said, .. }
-                    | CardReason::Popular { name: said } => said.clone_from(&name),
-                    _ => {}
-                }
-            }
-            card.subject = name;
-        }
+        say_in(tx, &mut cards, locale).await?;
         store::cards::rename(tx, customer, &cards).await.map(|_| ())
+    }
+
+    /// A customer's cards for somebody else to read, in that one's language.
+    pub(crate) async fn cards_for(&self, customer: &Customer, locale: Locale) -> Result<Vec<Card>, Refusal> {
+        let mut cards = self.cards_of(customer).await?;
+        if customer.locale != locale && !cards.is_empty() {
+            let said = async {
+                let mut tx = self.store.begin().await?;
+                say_in(&mut tx, &mut cards, locale).await
+            };
+            said.await.map_err(|error| self.failed(&error))?;
+        }
+        Ok(cards)
     }
 
     pub(crate) async fn keep_cards(&self, customer: CustomerId, version: i64, cards: &[Card]) {
@@ -260,6 +262,23 @@ impl Shop {
             let _ = self.cache.put(key, &bytes, ttl).await;
         }
     }
+}
+
+/// Names goods and categories in this language; what is no longer in the catalogue keeps its name.
+async fn say_in(tx: &mut Tx, cards: &mut [Card], locale: Locale) -> Result<(), StoreError> {
+    for card in cards {
+        let Some(name) = store::cards::subject(tx, &card.scope, locale).await? else { continue };
+        for reason in &mut card.reasons {
+            match reason {
+                CardReason::FavouriteCategory { title: said, .. }
+                | CardReason::FavouriteProduct { name: said, .. }
+                | CardReason::Popular { name: said } => said.clone_from(&name),
+                _ => {}
+            }
+        }
+        card.subject = name;
+    }
+    Ok(())
 }
 
 fn cards_key(customer: CustomerId, version: i64) -> String {

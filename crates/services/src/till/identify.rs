@@ -32,7 +32,7 @@ impl Shop {
             return Err(codes::expired().into());
         }
         let settings = self.settings().await?;
-        let cards = self.cards_of(&shown.customer).await?;
+        let cards = self.cards_for(&shown.customer, caller.locale).await?;
         let value = Identified {
             customer: self.summary(&shown.customer, caller.locale).await?,
             code_kind: shown.kind,

@@ -1,7 +1,7 @@
-use contract::till::QuoteMode;
+use contract::till::{QuoteMode, TillCaller};
 use contract::{Kind, TillApi};
 use domain::code::{CodeHandle, RotatingSecret, StaticCode, step_at};
-use domain::{Amount, CodeKind};
+use domain::{Amount, CardScope, CategoryId, CodeKind, Locale};
 
 use super::scene::{Scene, basket, once, pointers};
 
@@ -17,6 +17,23 @@ async fn a_code_tells_who_it_is_and_what_they_may_redeem() {
     assert!(told.value.cards[0].active && told.value.cards[0].id == guest.card);
     let told = scene.shop.identify(&scene.till, &once("b"), &scene.shows(&guest)).await.unwrap();
     assert_eq!((told.value.customer.id, told.value.code_kind), (guest.id, CodeKind::Rotating));
+}
+
+#[tokio::test]
+async fn who_stands_at_the_till_reads_the_cards_in_their_own_language() {
+    let scene = Scene::set().await;
+    scene.change("update categories set title_ru = 'кофе' where id = 'coffee'").await;
+    let scope = CardScope::Category(CategoryId("coffee".into()));
+    let guest = scene.guest_with(scope, 1_000).await;
+    let titles = async |locale, key: &str| {
+        let caller = TillCaller { locale, ..scene.till.clone() };
+        let told = scene.shop.identify(&caller, &once(key), guest.code.as_str()).await.unwrap();
+        serde_json::to_value(&told.value.cards[0]).unwrap()["title"].as_str().unwrap().to_owned()
+    };
+    let russian = titles(Locale::Ru, "a").await;
+    assert!(russian.contains("кофе"), "{russian}");
+    let english = titles(Locale::En, "b").await;
+    assert!(!english.contains("кофе"), "{english}");
 }
 
 /// An imported customer's first visit: the cards are issued while the till waits, and must be there for it.
