@@ -1,19 +1,11 @@
-//! Rows -> centroids: linfa's K-Means, and the silhouette that chooses how many.
+//! Rows -> centroids, and the silhouette that chooses how many.
 
-use linfa::DatasetBase;
-use linfa::traits::Fit;
-use linfa_clustering::KMeans;
-use linfa_nn::distance::L2Dist;
-use ndarray::Array2;
-use rand_xoshiro::Xoshiro256Plus;
-use rand_xoshiro::rand_core::SeedableRng;
+use linfa::ParamGuard;
 
 use crate::FitError;
+use crate::clustering::KMeansParams;
 
-/// Centroids of `k` clusters; `rows` has at least `k` distinct rows of `width` finite numbers.
-///
-/// Only the centroids are taken from linfa: with several runs its `cluster_count` belongs to the last run and not to
-/// the best one (0.8.1), and a cluster may come back empty. So members are counted again, and empty ones are dropped.
+/// Centroids of at most `k` clusters, none of them empty; `rows` are of `width` finite numbers.
 pub(crate) fn k_means(
     rows: &[Vec<f64>],
     width: usize,
@@ -21,20 +13,8 @@ pub(crate) fn k_means(
     runs: usize,
     seed: u64,
 ) -> Result<Vec<Vec<f64>>, FitError> {
-    let flat: Vec<f64> = rows.iter().flatten().copied().collect();
-    let records = Array2::from_shape_vec((rows.len(), width), flat).map_err(|e| FitError::Clustering(e.to_string()))?;
-    let model = KMeans::params_with(k, Xoshiro256Plus::seed_from_u64(seed), L2Dist)
-        .n_runs(runs)
-        .max_n_iterations(200)
-        .tolerance(1e-4)
-        .fit(&DatasetBase::from(records))
-        .map_err(|e| FitError::Clustering(e.to_string()))?;
-    let centroids: Vec<Vec<f64>> = model.centroids().rows().into_iter().map(|row| row.to_vec()).collect();
-    let mut sizes = vec![0_usize; centroids.len()];
-    for row in rows {
-        sizes[nearest(&centroids, row)] += 1;
-    }
-    Ok(centroids.into_iter().zip(sizes).filter(|(_, size)| *size > 0).map(|(centroid, _)| centroid).collect())
+    let rules = KMeansParams::new(k).runs(runs).seed(seed).check()?;
+    Ok(rules.fit_rows(rows.concat(), width)?.centroids().to_vec())
 }
 
 /// The closest centroid; the first of equally close ones.

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod cluster;
+pub mod clustering;
 mod features;
 mod model;
 mod naming;
@@ -90,8 +91,8 @@ pub enum FitError {
     TooFew { found: usize, needed: usize },
     #[error("these parameters make no sense: {0}")]
     Params(&'static str),
-    #[error("K-Means found no clusters: {0}")]
-    Clustering(String),
+    #[error(transparent)]
+    Clustering(#[from] clustering::ClusterError),
 }
 
 #[cfg(test)]
