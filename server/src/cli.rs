@@ -122,6 +122,8 @@ enum Bench {
     Promotions(BenchArgs),
     /// Quotes a second against an endpoint that only echoes
     Quote(BenchArgs),
+    /// K-Means and DBSCAN against scikit-learn's
+    Segments(BenchArgs),
     /// Quotes, and durable closes against bare commits of the same PostgreSQL
     Till(BenchArgs),
 }
@@ -136,7 +138,9 @@ struct BenchArgs {
 /// Reads the command line and does what it says. 0: done; 1: failed, told on the standard error; 2: not understood.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    // Under `cargo leptos watch`, which gives no command, it serves.
+    let watched = std::env::var_os("LEPTOS_WATCH").is_some() && std::env::args_os().len() == 1;
+    let cli = if watched { Cli::parse_from(["kava", "serve"]) } else { Cli::parse() };
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -226,6 +230,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(Bench::Peer(args)) => bench::peer::run(args.quick).await?,
         Command::Bench(Bench::Promotions(args)) => bench::promotions::run(args.quick)?,
         Command::Bench(Bench::Quote(args)) => bench::quote::run(args.quick).await?,
+        Command::Bench(Bench::Segments(args)) => bench::segments::run(args.quick).await?,
         Command::Bench(Bench::Till(args)) => bench::till::run(args.quick).await?,
     }
     Ok(ExitCode::SUCCESS)

@@ -33,7 +33,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "services",
         &["cache", "contract", "discount", "domain", "events", "notify", "promotions", "segmentation", "store", "till"],
     ),
-    // `promotions` for its bench alone.
+    // `promotions` and `segmentation` for their benches alone.
     (
         "server",
         &[
@@ -45,6 +45,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "events",
             "notify",
             "promotions",
+            "segmentation",
             "services",
             "store",
             "till",

@@ -6,8 +6,10 @@ use std::process::ExitCode;
 
 pub fn run(workspace: &Workspace, name: &str, rest: &[&str]) -> Result<ExitCode> {
     setup::servers(workspace)?;
-    if name == "peer" {
-        setup::for_peer(workspace)?;
+    match name {
+        "peer" => setup::for_peer(workspace)?,
+        "segments" => setup::for_learning(workspace)?,
+        _ => {}
     }
     bundle::build(workspace, bundle::Part::Server)?;
     workspace.kava().args(["bench", name]).args(rest).become_it()

@@ -48,6 +48,28 @@ pub fn for_peer(workspace: &Workspace) -> Result<()> {
     npm(workspace, "server/bench/vendure", &[("npm_config_legacy_peer_deps", "true")])
 }
 
+/// The Python packages that the learning benches measure against, in an environment of their own.
+pub fn for_learning(workspace: &Workspace) -> Result<()> {
+    let wanted = fs::read_to_string(workspace.root.join("server/bench/python/requirements.txt"))?;
+    let environment = workspace.root.join("target/bench-python");
+    let stamp = environment.join("kava-requirements.txt");
+    if fs::read_to_string(&stamp).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    if on_path("python3").is_none() {
+        bail!("Python is missing: install Python 3.10 or later (as root: apt-get install -y python3 python3-venv)");
+    }
+    step("installing Python's packages for the bench", || {
+        Program::new("python3").args(["-m", "venv", "target/bench-python"]).within(&workspace.root).quietly()?;
+        Program::new(environment.join("bin/pip"))
+            .args(["install", "--quiet", "--disable-pip-version-check", "-r", "server/bench/python/requirements.txt"])
+            .within(&workspace.root)
+            .quietly()
+    })?;
+    fs::write(&stamp, wanted)?;
+    Ok(())
+}
+
 fn wasm_target() -> Result<()> {
     let sysroot = Program::new("rustc").args(["--print", "sysroot"]).read()?;
     if PathBuf::from(sysroot.trim()).join("lib/rustlib").join(WASM).is_dir() {

@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn people_type_phones_in_many_ways() {
+    fn case_14_people_type_phones_in_many_ways() {
         for text in ["+44 20 7946 0018", "0044 (20) 7946-0018", "+442079460018"] {
             assert_eq!(Phone::parse(text).map(String::from), Ok("+442079460018".to_owned()));
         }

@@ -1,7 +1,5 @@
 //! Rows -> centroids, and the silhouette that chooses how many.
 
-use linfa::ParamGuard;
-
 use crate::FitError;
 use crate::clustering::KMeansParams;
 

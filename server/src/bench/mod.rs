@@ -7,5 +7,6 @@ pub mod machine;
 pub mod peer;
 pub mod promotions;
 pub mod quote;
+pub mod segments;
 pub mod shop;
 pub mod till;

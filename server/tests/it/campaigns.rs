@@ -192,7 +192,7 @@ async fn a_single_use_code_is_used_once_however_it_is_typed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_till_that_guesses_waits_and_sells_on_without_codes() {
+async fn case_15_a_till_that_guesses_waits_and_sells_on_without_codes() {
     let desk = Desk::new().await;
     let cart = |codes: &[String]| {
         let lines = json!([{"sku": desk.0.shop.skus[0], "quantity": 1}]);

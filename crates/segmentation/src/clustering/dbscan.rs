@@ -34,6 +34,13 @@ impl DbscanParams {
     pub fn new(reach: f64, min_points: usize) -> Self {
         Self(DbscanRules { reach, min_points })
     }
+
+    /// # Errors
+    /// [`ClusterError::Params`] when a number makes no sense.
+    pub fn check(self) -> Result<DbscanRules, ClusterError> {
+        self.check_ref()?;
+        Ok(self.0)
+    }
 }
 
 impl ParamGuard for DbscanParams {
@@ -51,8 +58,7 @@ impl ParamGuard for DbscanParams {
     }
 
     fn check(self) -> Result<DbscanRules, ClusterError> {
-        self.check_ref()?;
-        Ok(self.0)
+        self.check()
     }
 }
 

@@ -63,6 +63,13 @@ impl KMeansParams {
     pub fn seed(self, seed: u64) -> Self {
         Self(KMeansRules { seed, ..self.0 })
     }
+
+    /// # Errors
+    /// [`ClusterError::Params`] when a number makes no sense.
+    pub fn check(self) -> Result<KMeansRules, ClusterError> {
+        self.check_ref()?;
+        Ok(self.0)
+    }
 }
 
 impl ParamGuard for KMeansParams {
@@ -81,8 +88,7 @@ impl ParamGuard for KMeansParams {
     }
 
     fn check(self) -> Result<KMeansRules, ClusterError> {
-        self.check_ref()?;
-        Ok(self.0)
+        self.check()
     }
 }
 

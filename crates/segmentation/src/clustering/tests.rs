@@ -1,5 +1,5 @@
+use linfa::DatasetBase;
 use linfa::traits::{Fit, Predict, Transformer};
-use linfa::{DatasetBase, ParamGuard};
 use linfa_clustering::{Dbscan as LinfaDbscan, KMeans as LinfaKMeans};
 use linfa_nn::distance::L2Dist;
 use ndarray::{Array1, Array2, Axis};

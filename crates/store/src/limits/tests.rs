@@ -122,7 +122,7 @@ async fn a_session_holds_exactly_what_it_wanted_last() {
 }
 
 #[tokio::test]
-async fn what_was_held_is_spent_and_what_was_cancelled_is_free_once() {
+async fn case_7_what_was_held_is_spent_and_what_was_cancelled_is_free_once() {
     let scene = Scene::set(4).await;
     let (a, b) = (session(1), session(2));
     scene.reserve(a, &[one("money", 100, 60), one("count", 1, 1)], 0).await;
@@ -139,7 +139,7 @@ async fn what_was_held_is_spent_and_what_was_cancelled_is_free_once() {
 }
 
 #[tokio::test]
-async fn an_expired_hold_is_nobodys_and_the_close_takes_it_anew_if_there_is_room() {
+async fn case_4_an_expired_hold_is_nobodys_and_the_close_takes_it_anew_if_there_is_room() {
     let scene = Scene::set(4).await;
     let (a, b, c) = (session(1), session(2), session(3));
     scene.reserve(a, &[one("last", 1, 1)], 0).await;
@@ -177,7 +177,7 @@ async fn a_live_hold_is_kept_although_the_limit_was_lowered() {
 }
 
 #[tokio::test]
-async fn nobody_holds_for_many_sessions_at_once() {
+async fn case_5_nobody_holds_for_many_sessions_at_once() {
     let scene = Scene::set(4).await;
     let hoarder = Holder::Customer(CustomerId(Uuid::from_u128(1)));
     for number in 0..1_000 {
@@ -259,7 +259,7 @@ where
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn two_hundred_at_once_for_one_unit_and_exactly_one_has_it() {
+async fn case_2_two_hundred_at_once_for_one_unit_and_exactly_one_has_it() {
     let scene = Scene::set(32).await;
     let told = together(200, |place| {
         let store = scene.store.clone();
@@ -343,7 +343,7 @@ async fn act(store: &Store, of: SessionId, uses: &[Use<'_>], minute: i64, what: 
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn whatever_happens_at_once_no_limit_breaks_and_the_ledger_agrees() {
+async fn case_3_whatever_happens_at_once_no_limit_breaks_and_the_ledger_agrees() {
     let scene = Scene::set(24).await;
     // All accounts are new, and every story wants several of them.
     let lost: u32 = together(24, |place| live(scene.store.clone(), place)).await.into_iter().sum();

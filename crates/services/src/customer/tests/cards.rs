@@ -125,7 +125,7 @@ async fn expired_cards_are_renewed_once_and_the_choice_survives() {
 
 /// Law 8 through all layers: cheaper costs and a lapse make no card better while nothing is bought.
 #[tokio::test]
-async fn waiting_for_the_next_cards_never_pays() {
+async fn case_19_waiting_for_the_next_cards_never_pays() {
     let scene = Scene::set().await;
     let caller = scene.guest(1).await;
     let before = rates(&scene.cards(caller).await);

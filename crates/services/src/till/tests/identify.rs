@@ -78,7 +78,7 @@ async fn every_unknown_code_gets_one_answer() {
 }
 
 #[tokio::test]
-async fn guessing_codes_soon_has_to_wait() {
+async fn case_15_guessing_codes_soon_has_to_wait() {
     let scene = Scene::set().await;
     let mut refused = 0;
     for seed in 0..70 {
@@ -93,7 +93,7 @@ async fn guessing_codes_soon_has_to_wait() {
 }
 
 #[tokio::test]
-async fn a_rotating_code_identifies_once() {
+async fn case_13_a_rotating_code_identifies_once() {
     let scene = Scene::set().await;
     let guest = scene.guest().await;
     let code = scene.shows(&guest);
@@ -109,7 +109,7 @@ async fn a_rotating_code_identifies_once() {
 }
 
 #[tokio::test]
-async fn a_code_that_left_the_screen_has_expired() {
+async fn case_13_a_code_that_left_the_screen_has_expired() {
     let scene = Scene::set().await;
     let guest = scene.guest().await;
     let code = scene.shows(&guest);
@@ -135,7 +135,7 @@ async fn a_key_belongs_to_one_request() {
 }
 
 #[tokio::test]
-async fn the_till_that_identified_uses_the_code_in_one_session() {
+async fn case_16_the_till_that_identified_uses_the_code_in_one_session() {
     let scene = Scene::set().await;
     let guest = scene.guest().await;
     let code = scene.shows(&guest);

@@ -99,7 +99,7 @@ async fn a_sale_on_a_grant_is_a_purchase_like_any_other() {
 }
 
 #[tokio::test]
-async fn merged_in_every_order_and_twice_the_totals_are_the_same() {
+async fn case_8_merged_in_every_order_and_twice_the_totals_are_the_same() {
     let scene = Scene::set().await;
     let mut first: Option<Value> = None;
     // 500 may be given; these give 220 + 200 + 90 + 60 = 570, whoever comes last.

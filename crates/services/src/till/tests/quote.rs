@@ -144,7 +144,7 @@ async fn a_session_stays_its_first_customers() {
 }
 
 #[tokio::test]
-async fn every_bound_has_a_pointer() {
+async fn case_17_every_bound_has_a_pointer() {
     let scene = Scene::set().await;
     let mut request =
         basket(None, &[("espresso", 0), ("espresso", 10_000), ("", 1), ("espresso", i64::MIN), ("espresso", 1)]);
@@ -209,7 +209,7 @@ async fn coupons_that_nobody_knows_are_told() {
 }
 
 #[tokio::test]
-async fn a_tills_own_price_counts_only_where_it_may_and_never_under_the_floor() {
+async fn case_17_a_tills_own_price_counts_only_where_it_may_and_never_under_the_floor() {
     let scene = Scene::set().await;
     let priced = |price: i64| {
         let mut request = basket(None, &[]);
@@ -281,7 +281,7 @@ async fn the_catalogue_is_paged_and_searched() {
 
 /// Law 9: a till sells at the shelf price rather than not at all.
 #[tokio::test]
-async fn cards_that_cannot_be_read_cost_the_discount_and_not_the_sale() {
+async fn case_25_cards_that_cannot_be_read_cost_the_discount_and_not_the_sale() {
     let scene = Scene::set().await;
     let guest = scene.guest().await;
     scene.change("alter table cards rename to cards_away").await;

@@ -46,7 +46,7 @@ async fn held(scene: &Scene, session: &Session) -> Transaction<'static, Postgres
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn the_same_key_twenty_times_at_once_counts_once() {
+async fn case_1_the_same_key_twenty_times_at_once_counts_once() {
     let scene = Scene::set_at(Pace::swift()).await;
     let guest = scene.guest().await;
     let session = scene.quoted(&guest, &[("espresso", 2)]).await;
@@ -63,7 +63,7 @@ async fn the_same_key_twenty_times_at_once_counts_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn one_session_closed_by_twenty_keys_and_receipts_is_one_purchase() {
+async fn case_1_one_session_closed_by_twenty_keys_and_receipts_is_one_purchase() {
     let scene = Scene::set_at(Pace::swift()).await;
     let guest = scene.guest().await;
     let session = scene.quoted(&guest, &[("espresso", 2)]).await;
@@ -170,7 +170,7 @@ async fn puts_at_once_queue_and_each_gets_its_version() {
 
 /// Both wait for the session; whoever came first wins, and the purchase ends cancelled either way.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn close_and_cancel_at_once_leave_nothing_behind() {
+async fn case_16_close_and_cancel_at_once_leave_nothing_behind() {
     for close_first in [true, false] {
         let scene = Scene::set().await;
         let guest = scene.guest().await;
@@ -295,7 +295,7 @@ async fn a_unit_comes_back_once_however_many_take_it() {
 
 /// Returns, a cancellation and a reopening of one sale at once: whatever comes first, the books agree in the end.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn return_cancel_and_reopen_at_once_agree() {
+async fn case_7_return_cancel_and_reopen_at_once_agree() {
     for round in 0..4 {
         let scene = Scene::set_at(Pace::swift()).await;
         let guest = scene.guest().await;

@@ -54,7 +54,7 @@ async fn what_was_committed_is_published_in_order_and_once() {
 }
 
 #[tokio::test]
-async fn a_relay_that_dies_between_publish_and_mark_loses_and_doubles_nothing() {
+async fn case_24_a_relay_that_dies_between_publish_and_mark_loses_and_doubles_nothing() {
     let scene = Scene::set().await;
     let log = PgLog(scene.shop.store.clone());
     let dying = DiesAfterPublishing(log.clone(), AtomicBool::new(true));

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::scene::{Scene, once, pointers, returning, ten_off_once, with_coupon};
 
 #[tokio::test]
-async fn a_cup_comes_back_for_what_it_cost() {
+async fn case_6_a_cup_comes_back_for_what_it_cost() {
     let scene = Scene::set().await;
     let guest = scene.guest().await;
     let session = scene.quoted(&guest, &[("espresso", 3), ("eclair", 1)]).await;
@@ -168,4 +168,29 @@ proptest! {
             assert_eq!(odd, None);
         });
     }
+}
+
+/// Nothing is allocated anew: what unlocked a gift goes back for what was paid for it, and so does the gift.
+#[tokio::test]
+async fn case_6_what_unlocked_a_gift_comes_back_for_what_was_paid_for_it() {
+    let scene = Scene::set().await;
+    let slot = |sku: &str| json!({"of": {"skus": [sku]}, "quantity": 1});
+    scene
+        .publish(json!([{
+            "id": "01980000-0000-7000-8000-0000000000b6", "name": {"en": "Coffee with a cake", "ru": "Кофе к торту"},
+            "coupon": {"per_code": 1},
+            "rules": [{"name": "pair", "then": [
+                {"buy_x_get_y": {"buy": slot("eclair"), "get": slot("espresso"), "rate_bp": 10_000}},
+            ]}],
+        }]))
+        .await;
+    let session = scene.put(scene.id(), with_coupon(&[("eclair", 1), ("espresso", 1)])).await.unwrap();
+    // The deal's discount is spread over all that belongs to it: what goes back takes its part along.
+    let closed = scene.close(&session, "R-1", "k1").await.unwrap().value;
+    let [cake_paid, coffee_paid] = [closed.lines[0].total, closed.lines[1].total];
+    assert!(cake_paid < Amount(390) && coffee_paid < Amount(250) && closed.discount == Amount(250), "{closed:?}");
+    let cake = scene.give_back(&session, &[(0, 1)], "k2").await.unwrap().value;
+    assert_eq!(cake.refund.amount, cake_paid);
+    let coffee = scene.give_back(&session, &[(1, 1)], "k3").await.unwrap().value;
+    assert_eq!((coffee.refund.amount, cake.refund.amount + coffee.refund.amount), (coffee_paid, closed.total));
 }

@@ -1,7 +1,7 @@
 //! What a story costs the database, pinned: a statement more is a decision, not an accident.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::cell::RefCell;
+use std::sync::Once;
 
 use contract::TillApi;
 use contract::till::QuoteMode;
@@ -12,11 +12,13 @@ use tracing::{Event, Metadata, Subscriber};
 use super::scene::{Scene, basket, once};
 use crate::pace::Pace;
 
-/// Listens to sqlx's own log of statements.
-#[derive(Clone, Default)]
-struct Counter {
-    count: Arc<AtomicUsize>,
-    seen: Arc<Mutex<Vec<String>>>,
+/// Listens to sqlx's own log of statements, in every thread and to the end: listeners that come and go hide statements from
+/// each other.
+struct Listener;
+
+thread_local! {
+    /// What this thread's story asked, while somebody counts.
+    static ASKED: RefCell<Option<Vec<String>>> = const { RefCell::new(None) };
 }
 
 struct Summary<'a>(&'a mut String);
@@ -34,7 +36,7 @@ impl Visit for Summary<'_> {
     }
 }
 
-impl Subscriber for Counter {
+impl Subscriber for Listener {
     fn enabled(&self, metadata: &Metadata<'_>) -> bool {
         metadata.target() == "sqlx::query"
     }
@@ -48,9 +50,11 @@ impl Subscriber for Counter {
         event.record(&mut Summary(&mut text));
         let word = text.to_lowercase();
         // A connection's own setting is of whichever story happens to open it.
-        if !["begin", "commit", "rollback", "set plan_cache_mode"].iter().any(|bare| word.starts_with(bare)) {
-            self.count.fetch_add(1, Ordering::SeqCst);
-            self.seen.lock().unwrap().push(text);
+        if !["begin", "commit", "rollback", "select set_config('plan_cache_mode'"]
+            .iter()
+            .any(|bare| word.starts_with(bare))
+        {
+            ASKED.with_borrow_mut(|asked| asked.iter_mut().for_each(|asked| asked.push(text.clone())));
         }
     }
     fn enter(&self, _: &Id) {}
@@ -58,17 +62,13 @@ impl Subscriber for Counter {
 }
 
 /// Runs a story on this thread and counts its statements, without begin and commit.
-///
-/// One at a time: listeners that come and go together hide statements from each other.
 async fn counted<T>(story: impl Future<Output = T>) -> (usize, Vec<String>) {
-    static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
-    let _alone = ALONE.lock().await;
-    let counter = Counter::default();
-    let guard = tracing::subscriber::set_default(counter.clone());
+    static LISTENING: Once = Once::new();
+    LISTENING.call_once(|| tracing::subscriber::set_global_default(Listener).unwrap());
+    ASKED.set(Some(Vec::new()));
     story.await;
-    drop(guard);
-    let seen = counter.seen.lock().unwrap().clone();
-    (counter.count.load(Ordering::SeqCst), seen)
+    let asked = ASKED.take().unwrap_or_default();
+    (asked.len(), asked)
 }
 
 #[tokio::test]
