@@ -3,6 +3,7 @@
 mod cluster;
 pub mod clustering;
 mod features;
+pub mod lifetime;
 mod model;
 mod naming;
 

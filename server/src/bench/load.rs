@@ -1,7 +1,7 @@
 //! Load for the benches: tills on kept-alive connections of their own, all in this process, and what their calls took.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -13,6 +13,7 @@ use contract::till::{LineRequest, SessionRequest};
 use domain::Currency;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
+use serde_json::{Value, json};
 use services::clock::Draw;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -20,10 +21,12 @@ use tokio::task::{JoinHandle, JoinSet};
 use uuid::Uuid;
 
 use super::connection::Connection;
+use super::machine::machine;
 use super::shop::Furnished;
-use crate::config::Config;
+use crate::config::{Config, Flags};
 use crate::edge::{self, Edge, request};
 use crate::rest;
+use crate::serve::Stop;
 use crate::wiring::Wired;
 
 /// A till quotes a basket several times while it grows.
@@ -66,6 +69,29 @@ fn echo(edge: &Edge) -> Router {
         .layer(from_fn_with_state(edge.clone(), edge::security::headers))
         .layer(from_fn_with_state(edge.clone(), request::observe))
         .with_state(edge.clone())
+}
+
+/// Measures on a durable PostgreSQL and a Redis of the bench's own, which end with it; prints the figures as the last line.
+///
+/// # Errors
+/// When the servers do not start, or the measurement fails or is stopped.
+pub(super) async fn on_private_servers(
+    bench: &str,
+    measure: impl AsyncFnOnce(&Config, &Path, &Wired) -> anyhow::Result<Value>,
+) -> anyhow::Result<()> {
+    let folder = Folder::new()?;
+    let flags = Flags { config: Some("/dev/null".into()), data: Some(folder.0.clone()), ..Flags::default() };
+    let config = Config::load(&flags, [])?;
+    println!("A private PostgreSQL (durable) and Redis in {}", folder.0.display());
+    let mut stop = Stop::listen();
+    let wired = Wired::start(&config).await?;
+    let figures = tokio::select! {
+        figures = measure(&config, &folder.0, &wired) => figures,
+        () = stop.asked() => Err(anyhow::anyhow!("stopped before the end")),
+    };
+    wired.stop().await?;
+    println!("{}", json!({"bench": bench, "figures": figures?, "machine": machine()}));
+    Ok(())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -223,7 +249,7 @@ impl Client {
             let session = self.sessions.pop().context("no session is left")?;
             let body = self.cart(self.customer_of(session))?;
             let at = self.send("PUT", &format!("/api/v1/sessions/{session}"), "", &body).await?;
-            let answer: serde_json::Value = serde_json::from_slice(self.connection.answer(at))?;
+            let answer: Value = serde_json::from_slice(self.connection.answer(at))?;
             let total = answer["total"].as_i64().context("an answer without a total")?;
             self.quoted.push((session, total));
         }
@@ -233,7 +259,7 @@ impl Client {
     async fn close(&mut self) -> anyhow::Result<()> {
         let (session, paid) = self.quoted.pop().context("no basket is left")?;
         self.receipts += 1;
-        let body = serde_json::to_vec(&serde_json::json!({
+        let body = serde_json::to_vec(&json!({
             "receipt_number": format!("{}-{}", self.number, self.receipts), "paid": paid,
         }))?;
         self.send("POST", &format!("/api/v1/sessions/{session}/close"), &session.to_string(), &body).await.map(drop)

@@ -21,12 +21,10 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
 use super::connection::Connection;
-use super::load::{Folder, Server, quantile, rounded, together};
-use super::machine::machine;
+use super::load::{Server, on_private_servers, quantile, rounded, together};
 use super::shop::{Furnished, Size, furnish};
 use super::till::publish;
-use crate::config::{Config, Flags};
-use crate::serve::Stop;
+use crate::config::Config;
 use crate::wiring::Wired;
 
 /// Where the peer's npm package stands in a checkout.
@@ -58,20 +56,7 @@ pub async fn run(quick: bool) -> anyhow::Result<()> {
         Path::new(PEER).join("node_modules").is_dir(),
         "the peer is not installed in {PEER}. To have it, in the checkout: cargo xtask bench peer"
     );
-    let folder = Folder::new()?;
-    let flags = Flags { config: Some("/dev/null".into()), data: Some(folder.0.clone()), ..Flags::default() };
-    let config = Config::load(&flags, [])?;
-    println!("A private PostgreSQL (durable) and Redis in {}", folder.0.display());
-    let mut stop = Stop::listen();
-    let wired = Wired::start(&config).await?;
-    let figures = tokio::select! {
-        figures = measure(&config, &folder.0, &wired, &plan) => figures,
-        () = stop.asked() => Err(anyhow::anyhow!("stopped before the end")),
-    };
-    wired.stop().await?;
-    let figures = figures?;
-    println!("{}", json!({"bench": "peer", "figures": figures, "machine": machine()}));
-    Ok(())
+    on_private_servers("peer", async |config, folder, wired| measure(config, folder, wired, &plan).await).await
 }
 
 async fn measure(config: &Config, folder: &Path, wired: &Wired, plan: &Plan) -> anyhow::Result<Value> {

@@ -6,11 +6,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::load::{Call, Client, Folder, Server, Turn, quantile, rounded, together, turn};
-use super::machine::machine;
+use super::load::{Call, Client, Server, Turn, on_private_servers, quantile, rounded, together, turn};
 use super::shop::{Size, furnish};
-use crate::config::{Config, Flags};
-use crate::serve::Stop;
+use crate::config::Config;
 use crate::wiring::Wired;
 
 const SIZE: Size = Size { products: 2_400, customers: 1_000 };
@@ -32,20 +30,7 @@ pub async fn run(quick: bool) -> anyhow::Result<()> {
     } else {
         Plan { rounds: 7, round: Duration::from_secs(5), connections: 64 }
     };
-    let folder = Folder::new()?;
-    let flags = Flags { config: Some("/dev/null".into()), data: Some(folder.0.clone()), ..Flags::default() };
-    let config = Config::load(&flags, [])?;
-    println!("A private PostgreSQL (durable) and Redis in {}", folder.0.display());
-    let mut stop = Stop::listen();
-    let wired = Wired::start(&config).await?;
-    let figures = tokio::select! {
-        figures = measure(&config, &wired, &plan) => figures,
-        () = stop.asked() => Err(anyhow::anyhow!("stopped before the end")),
-    };
-    wired.stop().await?;
-    let figures = figures?;
-    println!("{}", serde_json::json!({"bench": "quote", "figures": figures, "machine": machine()}));
-    Ok(())
+    on_private_servers("quote", async |config, _, wired| measure(config, wired, &plan).await).await
 }
 
 async fn measure(config: &Config, wired: &Wired, plan: &Plan) -> anyhow::Result<serde_json::Value> {

@@ -13,11 +13,9 @@ use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 use tokio::process::Command;
 
-use super::load::{Call, Client, Folder, Server, quantile, rounded, together, turn, turn_paced};
-use super::machine::machine;
+use super::load::{Call, Client, Server, on_private_servers, quantile, rounded, together, turn, turn_paced};
 use super::shop::{Furnished, Size, furnish};
-use crate::config::{Config, Flags};
-use crate::serve::Stop;
+use crate::config::Config;
 use crate::wiring::Wired;
 
 const SIZE: Size = Size { products: 2_400, customers: 2_000 };
@@ -44,20 +42,7 @@ pub async fn run(quick: bool) -> anyhow::Result<()> {
     } else {
         Plan { rounds: 7, round: Duration::from_secs(4) }
     };
-    let folder = Folder::new()?;
-    let flags = Flags { config: Some("/dev/null".into()), data: Some(folder.0.clone()), ..Flags::default() };
-    let config = Config::load(&flags, [])?;
-    println!("A private PostgreSQL (durable) and Redis in {}", folder.0.display());
-    let mut stop = Stop::listen();
-    let wired = Wired::start(&config).await?;
-    let figures = tokio::select! {
-        figures = measure(&config, &folder.0, &wired, &plan) => figures,
-        () = stop.asked() => Err(anyhow::anyhow!("stopped before the end")),
-    };
-    wired.stop().await?;
-    let figures = figures?;
-    println!("{}", json!({"bench": "till", "figures": figures, "machine": machine()}));
-    Ok(())
+    on_private_servers("till", async |config, folder, wired| measure(config, folder, wired, &plan).await).await
 }
 
 async fn measure(config: &Config, folder: &Path, wired: &Wired, plan: &Plan) -> anyhow::Result<Value> {
