@@ -114,6 +114,8 @@ enum Customers {
 
 #[derive(Debug, Subcommand)]
 enum Bench {
+    /// Lifetime value against the Python package lifetimes
+    Clv(BenchArgs),
     /// Import against a bare COPY of the same rows
     Import(BenchArgs),
     /// The same cart under Kava and under Vendure
@@ -226,6 +228,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Till(verb) => with_shop(&config, async |wired| commands::till::run(verb, &wired.shop).await).await?,
         Command::Config => print!("{}", config.display()?),
+        Command::Bench(Bench::Clv(args)) => bench::clv::run(args.quick).await?,
         Command::Bench(Bench::Import(args)) => bench::import::run(args.quick).await?,
         Command::Bench(Bench::Peer(args)) => bench::peer::run(args.quick).await?,
         Command::Bench(Bench::Promotions(args)) => bench::promotions::run(args.quick)?,

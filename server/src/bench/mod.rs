@@ -1,11 +1,13 @@
 //! Measurements. Each does its own set-up and prints, as its last line, one JSON object.
 
+pub mod clv;
 mod connection;
 pub mod import;
 mod load;
 pub mod machine;
 pub mod peer;
 pub mod promotions;
+mod python;
 pub mod quote;
 pub mod segments;
 pub mod shop;

@@ -4,9 +4,7 @@
 //! people between them. `dbscan_dup_speedup`: the same with every third row a repeated one, as customers of one purchase are.
 //! DBSCAN's labels must be scikit-learn's, row by row.
 
-use std::path::{Path, PathBuf};
-use std::process::Stdio;
-use std::time::Instant;
+use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use rand::rngs::StdRng;
@@ -14,14 +12,11 @@ use rand::{Rng, SeedableRng};
 use segmentation::clustering::{DbscanParams, KMeansParams};
 use serde::Deserialize;
 use serde_json::json;
-use tokio::process::Command;
 
-use super::load::{Folder, quantile, rounded};
+use super::load::{Folder, rounded};
 use super::machine::machine;
+use super::python;
 
-/// Where `cargo xtask bench segments` puts scikit-learn, and what asks it.
-const PYTHON: &str = "target/bench-python/bin/python";
-const SCRIPT: &str = "server/bench/python/segments.py";
 const SEED: u64 = 20_261_127;
 const COLUMNS: usize = 10;
 const CLUSTERS: usize = 8;
@@ -55,10 +50,6 @@ struct Taken {
 /// # Errors
 /// When scikit-learn is not there, or DBSCAN's labels are not its.
 pub async fn run(quick: bool) -> anyhow::Result<()> {
-    ensure!(
-        Path::new(PYTHON).exists(),
-        "scikit-learn is not at {PYTHON}. To have it, in the checkout: cargo xtask bench segments"
-    );
     let (rows, rounds) = if quick { (30_000, 3) } else { (100_000, 5) };
     let folder = Folder::new()?;
     let mut rng = StdRng::seed_from_u64(SEED);
@@ -66,21 +57,21 @@ pub async fn run(quick: bool) -> anyhow::Result<()> {
     let dense = groups(&mut rng, DENSE_ROWS, DENSE_COLUMNS, 12, 0.35);
     let duplicates = with_duplicates(&mut rng, dense.clone());
     for (name, flat) in [("kmeans", &customers), ("dbscan", &dense), ("duplicates", &duplicates)] {
-        write(&folder.0.join(format!("{name}.rows")), flat)?;
+        python::write_rows(&folder.0.join(format!("{name}.rows")), flat)?;
     }
     let plan = json!({
         "kmeans_columns": COLUMNS, "clusters": CLUSTERS, "runs": RUNS,
         "dbscan_columns": DENSE_COLUMNS, "reach": REACH, "min_points": MIN_POINTS,
     });
     std::fs::write(folder.0.join("plan.json"), plan.to_string())?;
-    let theirs = scikit_learn(&folder.0, rounds).await?;
+    let theirs: Theirs = python::ask("segments", &folder.0, rounds).await?;
     println!(
         "scikit-learn {}, {rows} customers of {COLUMNS} columns, {CLUSTERS} clusters, {RUNS} runs",
         theirs.version
     );
 
     let rules = KMeansParams::new(CLUSTERS).runs(RUNS).seed(1).check()?;
-    let (seconds, found) = median_seconds(rounds, || rules.fit_rows(customers.clone(), COLUMNS))?;
+    let (seconds, found) = python::median_seconds(rounds, || rules.fit_rows(customers.clone(), COLUMNS))?;
     let inertia_ratio = found.inertia() / theirs.kmeans.inertia;
     println!(
         "K-Means: {:.1} ms, theirs {:.1} ms; inertia {:.1}, theirs {:.1}",
@@ -101,7 +92,7 @@ pub async fn run(quick: bool) -> anyhow::Result<()> {
         ("dbscan", "dbscan", &dense, theirs.dbscan.seconds),
         ("duplicates", "dbscan_dup", &duplicates, theirs.duplicates.seconds),
     ] {
-        let (seconds, found) = median_seconds(rounds, || rules.fit_rows(flat.clone(), DENSE_COLUMNS))?;
+        let (seconds, found) = python::median_seconds(rounds, || rules.fit_rows(flat.clone(), DENSE_COLUMNS))?;
         let labels = read(&folder.0.join(format!("{name}.labels")))?;
         let same = found
             .labels()
@@ -148,38 +139,7 @@ fn with_duplicates(rng: &mut StdRng, mut flat: Vec<f64>) -> Vec<f64> {
     flat
 }
 
-fn write(path: &Path, flat: &[f64]) -> anyhow::Result<()> {
-    let bytes: Vec<u8> = flat.iter().flat_map(|x| x.to_le_bytes()).collect();
-    std::fs::write(path, bytes).with_context(|| format!("{} cannot be written", path.display()))
-}
-
 fn read(path: &PathBuf) -> anyhow::Result<Vec<i32>> {
     let bytes = std::fs::read(path).with_context(|| format!("{} cannot be read", path.display()))?;
     Ok(bytes.as_chunks::<4>().0.iter().map(|label| i32::from_le_bytes(*label)).collect())
-}
-
-/// One Python process for everything, so that its start is not measured.
-async fn scikit_learn(folder: &Path, rounds: usize) -> anyhow::Result<Theirs> {
-    let mut python = Command::new(PYTHON);
-    python.arg(SCRIPT).arg(folder).arg(rounds.to_string()).stdin(Stdio::null()).kill_on_drop(true);
-    for threads in ["OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"] {
-        python.env(threads, "1");
-    }
-    let ran = python.output().await.context("Python does not start")?;
-    let told = String::from_utf8_lossy(&ran.stdout);
-    let last = told.lines().last().unwrap_or_default();
-    serde_json::from_str(last)
-        .with_context(|| format!("scikit-learn says: {told}{}", String::from_utf8_lossy(&ran.stderr)))
-}
-
-/// Seconds of the middle one of so many, and what the last one found.
-fn median_seconds<T, E>(rounds: usize, work: impl Fn() -> Result<T, E>) -> Result<(f64, T), E> {
-    let mut taken = Vec::new();
-    let mut found = work()?;
-    for _ in 0..rounds {
-        let started = Instant::now();
-        found = work()?;
-        taken.push(started.elapsed().as_secs_f64());
-    }
-    Ok((quantile(&taken, 0.5), found))
 }
