@@ -16,6 +16,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("frontend", &["app"]),
     // Pure engines: they cannot lean on one another.
     ("discount", &["domain"]),
+    ("preferences", &["domain"]),
     ("promotions", &["domain"]),
     ("segmentation", &["domain"]),
     // The till's half of what is agreed with it: what runs on a device without a network.
@@ -31,9 +32,21 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // The stories, and the one binary.
     (
         "services",
-        &["cache", "contract", "discount", "domain", "events", "notify", "promotions", "segmentation", "store", "till"],
+        &[
+            "cache",
+            "contract",
+            "discount",
+            "domain",
+            "events",
+            "notify",
+            "preferences",
+            "promotions",
+            "segmentation",
+            "store",
+            "till",
+        ],
     ),
-    // `promotions` and `segmentation` for their benches alone.
+    // `preferences`, `promotions` and `segmentation` for their benches alone.
     (
         "server",
         &[
@@ -44,6 +57,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "embedded",
             "events",
             "notify",
+            "preferences",
             "promotions",
             "segmentation",
             "services",
@@ -71,7 +85,7 @@ const RESERVED: &[(&str, &[&str])] = &[
 ];
 
 /// What an engine must not have: a clock, I/O, threads of its own, a log.
-const ENGINES: &[&str] = &["discount", "promotions", "segmentation", "domain", "till"];
+const ENGINES: &[&str] = &["discount", "preferences", "promotions", "segmentation", "domain", "till"];
 const IMPURE: &[&str] = &["tokio", "tracing", "reqwest", "async-trait", "futures", "axum"];
 
 /// What no customer downloads.
@@ -91,6 +105,7 @@ const NEVER_IN_THE_BROWSER: &[&str] = &[
     "moka",
     "ndarray",
     "notify",
+    "preferences",
     "promotions",
     "redis",
     "rustls",

@@ -2,8 +2,8 @@
 
 mod cluster;
 pub mod clustering;
+pub mod clv;
 mod features;
-pub mod lifetime;
 mod model;
 mod naming;
 

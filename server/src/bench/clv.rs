@@ -6,8 +6,8 @@ use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use chrono::NaiveDate;
-use segmentation::lifetime::{BgNbd, History};
+use chrono::{Datelike, NaiveDate};
+use segmentation::clv::{BgNbd, Params, Purchase, Summary, summaries};
 use serde::Deserialize;
 use serde_json::json;
 
@@ -44,8 +44,8 @@ pub async fn run(quick: bool) -> anyhow::Result<()> {
     let folder = Folder::new()?;
     let mut histories = BTreeMap::new();
     for name in ["sample", "master"] {
-        let customers = histories_of(&Path::new(DATA).join(format!("cdnow_{name}.txt.gz")), name == "sample")?;
-        let flat: Vec<f64> = customers.iter().flat_map(|c| [f64::from(c.repeats), c.last, c.age]).collect();
+        let customers = summaries_of(&Path::new(DATA).join(format!("cdnow_{name}.txt.gz")))?;
+        let flat: Vec<f64> = customers.iter().flat_map(|c| [f64::from(c.frequency), c.recency, c.age]).collect();
         python::write_rows(&folder.0.join(format!("{name}.rows")), &flat)?;
         histories.insert(name, customers);
     }
@@ -53,9 +53,9 @@ pub async fn run(quick: bool) -> anyhow::Result<()> {
     let mut figures = json!({"peer": format!("lifetimes {}", theirs.version)});
     for (name, fitted) in [("sample", &theirs.sample), ("master", &theirs.master)] {
         let customers = &histories[name];
-        let (seconds, fit) = python::median_seconds(rounds, || BgNbd::fit(customers))?;
+        let (seconds, fit) = python::median_seconds(rounds, || BgNbd::fit(customers, Params::default()))?;
         let other = fitted.model.log_likelihood(customers);
-        let BgNbd { r, alpha, a, b } = fit.model;
+        let (r, alpha, a, b) = (fit.model.r(), fit.model.alpha(), fit.model.a(), fit.model.b());
         println!(
             "{name}, {} customers: {:.2} ms, theirs {:.1} ms; log-likelihood {:.5}, theirs {other:.5}; r {r:.6} alpha {alpha:.6} a {a:.6} b {b:.6}",
             customers.len(),
@@ -73,33 +73,22 @@ pub async fn run(quick: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Histories in weeks at the end of the 39th. The sample's file has a number of its own before each customer's purchases.
-fn histories_of(path: &Path, is_sample: bool) -> anyhow::Result<Vec<History>> {
+/// Summaries in weeks at the end of the 39th. The sample's file has a number of its own before each customer's purchases.
+fn summaries_of(path: &Path) -> anyhow::Result<Vec<Summary>> {
     let file = std::fs::File::open(path).with_context(|| format!("{} is needed", path.display()))?;
     let mut text = String::new();
     flate2::read::GzDecoder::new(file).read_to_string(&mut text)?;
-    let until = date(UNTIL)?;
-    let mut days: BTreeMap<&str, Vec<NaiveDate>> = BTreeMap::new();
-    for line in text.lines() {
-        let fields: Vec<&str> = line.split_whitespace().skip(usize::from(is_sample)).collect();
-        let (Some(customer), Some(day)) = (fields.first(), fields.get(1)) else { continue };
-        // The head of the file names its columns.
-        let Ok(day) = date(day) else { continue };
-        if day <= until {
-            days.entry(customer).or_default().push(day);
-        }
-    }
-    let weeks = |from: NaiveDate, to: NaiveDate| (to - from).num_days() as f64 / 7.0;
-    let history = |mut days: Vec<NaiveDate>| {
-        days.sort_unstable();
-        days.dedup();
-        let (first, last) = (*days.first()?, *days.last()?);
-        let repeats = u32::try_from(days.len() - 1).ok()?;
-        Some(History { repeats, last: weeks(first, last), age: weeks(first, until) })
+    let purchase = |line: &str| {
+        let fields: Vec<&str> = line.split_whitespace().collect();
+        let [.., customer, when, _, _] = fields.as_slice() else { return None };
+        // The head of the master file names its columns.
+        Some(Purchase { customer: customer.parse::<u32>().ok()?, day: day(when).ok()?, value: 0.0 })
     };
-    Ok(days.into_values().filter_map(history).collect())
+    let purchases: Vec<_> = text.lines().filter_map(purchase).collect();
+    Ok(summaries(&purchases, 7.0, day(UNTIL)?)?.into_iter().map(|customer| customer.summary).collect())
 }
 
-fn date(text: &str) -> anyhow::Result<NaiveDate> {
-    NaiveDate::parse_from_str(text, "%Y%m%d").with_context(|| format!("{text} is no date"))
+fn day(text: &str) -> anyhow::Result<i32> {
+    let date = NaiveDate::parse_from_str(text, "%Y%m%d").with_context(|| format!("{text} is no date"))?;
+    Ok(date.num_days_from_ce())
 }
