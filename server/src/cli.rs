@@ -124,6 +124,10 @@ enum Bench {
     Promotions(BenchArgs),
     /// Quotes a second against an endpoint that only echoes
     Quote(BenchArgs),
+    /// Association rules against mlxtend and efficient-apriori
+    Rules(BenchArgs),
+    /// How what is done at night grows with customers, lines and products
+    Scale(BenchArgs),
     /// K-Means and DBSCAN against scikit-learn's
     Segments(BenchArgs),
     /// Quotes, and durable closes against bare commits of the same PostgreSQL
@@ -233,6 +237,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(Bench::Peer(args)) => bench::peer::run(args.quick).await?,
         Command::Bench(Bench::Promotions(args)) => bench::promotions::run(args.quick)?,
         Command::Bench(Bench::Quote(args)) => bench::quote::run(args.quick).await?,
+        Command::Bench(Bench::Rules(args)) => bench::rules::run(args.quick).await?,
+        Command::Bench(Bench::Scale(args)) => bench::scale::run(args.quick).await?,
         Command::Bench(Bench::Segments(args)) => bench::segments::run(args.quick).await?,
         Command::Bench(Bench::Till(args)) => bench::till::run(args.quick).await?,
     }

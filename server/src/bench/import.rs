@@ -13,7 +13,7 @@ use std::time::Instant;
 use anyhow::{Context, ensure};
 use cache::InProcess;
 use domain::{Currency, Rate};
-use embedded::{Postgres, PostgresParams};
+use embedded::Postgres;
 use flate2::Compression;
 use flate2::read::MultiGzDecoder;
 use flate2::write::GzEncoder;
@@ -24,6 +24,7 @@ use store::Store;
 use store::import::bare;
 use store::messages::Outbox;
 
+use super::load::{Folder, on_private_postgres, quantile};
 use super::machine::machine;
 
 /// Real receipts, where this tree stands beside them.
@@ -38,15 +39,10 @@ pub async fn run(quick: bool) -> anyhow::Result<()> {
     let folder = Folder::new()?;
     let (file, csv) = rows(&folder.0)?;
     let lines = csv.iter().filter(|byte| **byte == b'\n').count().saturating_sub(1);
-    println!("{lines} lines of {}; a private PostgreSQL (durable) in {}", file.display(), folder.0.display());
-    let data = folder.0.clone();
-    let postgres = tokio::task::spawn_blocking(move || {
-        Postgres::start(PostgresParams::new(data), &mut |line| eprintln!("{line}"))
-    })
-    .await??;
-    let figures = measure(&postgres, &file, &csv, if quick { 3 } else { 7 }).await;
-    tokio::task::spawn_blocking(move || postgres.stop()).await??;
-    println!("{}", serde_json::json!({"bench": "import", "figures": figures?, "machine": machine()}));
+    println!("{lines} lines of {}", file.display());
+    let rounds = if quick { 3 } else { 7 };
+    let figures = on_private_postgres(&folder.0, async |postgres| measure(postgres, &file, &csv, rounds).await).await?;
+    println!("{}", serde_json::json!({"bench": "import", "figures": figures, "machine": machine()}));
     Ok(())
 }
 
@@ -86,9 +82,9 @@ async fn measure(postgres: &Postgres, file: &Path, csv: &[u8], rounds: usize) ->
         }
     }
     Ok(serde_json::json!({
-        "copy_ratio": (median(&mut ratios) * 1_000.0).round() / 1_000.0,
-        "lines_per_s": median(&mut import_rates).round(),
-        "bare_copy_lines_per_s": median(&mut bare_rates).round(),
+        "copy_ratio": (quantile(&ratios, 0.5) * 1_000.0).round() / 1_000.0,
+        "lines_per_s": quantile(&import_rates, 0.5).round(),
+        "bare_copy_lines_per_s": quantile(&bare_rates, 0.5).round(),
         "lines": lines,
         "rounds": rounds,
     }))
@@ -101,7 +97,8 @@ fn check(report: &Report, copied: u64) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn shop(store: &Store) -> Shop {
+/// A shop as the import needs it, on this store alone.
+pub(super) fn shop(store: &Store) -> Shop {
     let (clock, entropy): (Arc<dyn Clock>, Arc<dyn Entropy>) = (Arc::new(SystemClock), Arc::new(OsEntropy));
     let stamp = {
         let (clock, entropy) = (Arc::clone(&clock), Arc::clone(&entropy));
@@ -113,7 +110,8 @@ fn shop(store: &Store) -> Shop {
     Shop::new(store.clone(), Arc::new(InProcess::new()), Arc::new(Outbox::new(store.clone(), stamp)), clock, entropy)
 }
 
-fn request(file: &Path) -> ReceiptsImport {
+/// An import of a file of invoices.
+pub(super) fn request(file: &Path) -> ReceiptsImport {
     ReceiptsImport {
         file: file.to_path_buf(),
         columns: vec![],
@@ -179,28 +177,6 @@ fn generated() -> Vec<u8> {
         }
     }
     text.into_bytes()
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
-}
-
-/// Gone when the bench is.
-struct Folder(PathBuf);
-
-impl Folder {
-    fn new() -> anyhow::Result<Self> {
-        let folder = std::env::temp_dir().join(format!("kava-bench-import-{}", std::process::id()));
-        std::fs::create_dir_all(&folder).with_context(|| format!("{} cannot be made", folder.display()))?;
-        Ok(Self(folder))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::put;
 use contract::till::{LineRequest, SessionRequest};
 use domain::Currency;
+use embedded::{Postgres, PostgresParams};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
@@ -92,6 +93,23 @@ pub(super) async fn on_private_servers(
     wired.stop().await?;
     println!("{}", json!({"bench": bench, "figures": figures?, "machine": machine()}));
     Ok(())
+}
+
+/// Measures on a durable PostgreSQL of the bench's own, in `folder`.
+///
+/// # Errors
+/// When it does not start or stop, or the measurement fails.
+pub(super) async fn on_private_postgres<T>(
+    folder: &Path,
+    measure: impl AsyncFnOnce(&Postgres) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
+    let data = folder.to_path_buf();
+    println!("A private PostgreSQL (durable) in {}", data.display());
+    let start = move || Postgres::start(PostgresParams::new(data), &mut |line| eprintln!("{line}"));
+    let postgres = tokio::task::spawn_blocking(start).await??;
+    let measured = measure(&postgres).await;
+    tokio::task::spawn_blocking(move || postgres.stop()).await??;
+    measured
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

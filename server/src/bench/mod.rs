@@ -9,6 +9,8 @@ pub mod peer;
 pub mod promotions;
 mod python;
 pub mod quote;
+pub mod rules;
+pub mod scale;
 pub mod segments;
 pub mod shop;
 pub mod till;
