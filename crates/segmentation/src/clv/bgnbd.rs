@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::bfgs::minimise;
-use super::special::{ln_rising_and_slope, mean_over_beta, rise_of_2f1, softplus};
+use super::special::{ln_rising_and_slope, mean_over_beta, rise_of_2f1};
 use super::summary::sane;
 use super::{Fit, FitError, Params, Summary};
 
@@ -194,7 +194,8 @@ impl BgNbd {
 const CANCELLED: f64 = 1e-5;
 
 /// Customers with the same row counted, and what the rows have in common kept apart: a likelihood takes one logarithm
-/// for each distinct time and each distinct repeater, and one gamma function for each distinct number of repeats.
+/// for each distinct time, one gamma function for each distinct number of repeats, and hardly more than a division for
+/// each distinct repeater.
 struct Grouped {
     times: Vec<f64>,
     blocks: Vec<Block>,
@@ -212,32 +213,108 @@ struct Block {
 
 /// Places in the table of times.
 struct Row {
-    recency: usize,
-    age: usize,
+    recency: u32,
+    age: u32,
     customers: f64,
+}
+
+/// What a likelihood needs of one distinct time t: ln(1 + t / alpha) and 1 / (alpha + t).
+#[derive(Clone, Copy)]
+struct Time {
+    log: f64,
+    per: f64,
+}
+
+/// Sums over the repeaters of one block, each counted as often as there are such customers.
+#[derive(Default)]
+struct Repeaters {
+    /// Of ln(1 + T / alpha) and of 1 / (alpha + T).
+    log_age: f64,
+    per_age: f64,
+    /// Of ln(1 + the odds to be gone).
+    both: f64,
+    /// Of the probability to be gone, and of how the two above are different for who is.
+    gone: f64,
+    gone_log: f64,
+    gone_per: f64,
+}
+
+impl Repeaters {
+    /// `at_once` is the logarithm of the odds to have gone right after the last purchase, `shape` is r + x.
+    fn of(rows: &[Row], times: &[Time], powers: &mut Vec<f64>, at_once: f64, shape: f64) -> Self {
+        // Rows whose 1 + odds, up to two each, are multiplied before one logarithm is taken of them.
+        const TOGETHER: usize = 64;
+        // Far from where e^x overflows.
+        const LARGEST: f64 = 300.0;
+        let longest = times.last().map_or(0.0, |time| time.log);
+        // The odds are a quotient of powers of the times. Where there are fewer times than rows, they are taken once.
+        let tabled = rows.len() > times.len() && shape * longest < LARGEST && at_once.abs() < LARGEST;
+        powers.clear();
+        if tabled {
+            powers.extend(times.iter().map(|time| (shape * time.log).exp()));
+        }
+        let factor = if tabled { at_once.exp() } else { 1.0 };
+        let mut sums = Self::default();
+        for rows in rows.chunks(TOGETHER) {
+            let mut product = 1.0;
+            for row in rows {
+                let (age, recency) = (row.age as usize, row.recency as usize);
+                let (now, then) = (times[age], times[recency]);
+                sums.log_age += row.customers * now.log;
+                sums.per_age += row.customers * now.per;
+                let odds = at_once + shape * (now.log - then.log);
+                // The smaller one of the odds and their inverse, so that nothing overflows.
+                let small = if !tabled {
+                    (-odds.abs()).exp()
+                } else if odds > 0.0 {
+                    powers[recency] / (factor * powers[age])
+                } else {
+                    factor * powers[age] / powers[recency]
+                };
+                let share = row.customers * if odds > 0.0 { 1.0 } else { small } / (1.0 + small);
+                if row.customers == 1.0 {
+                    product *= 1.0 + small;
+                } else {
+                    sums.both += row.customers * small.ln_1p();
+                }
+                sums.both += row.customers * odds.max(0.0);
+                sums.gone += share;
+                sums.gone_log += share * (now.log - then.log);
+                sums.gone_per += share * (now.per - then.per);
+            }
+            sums.both += product.ln();
+        }
+        sums
+    }
 }
 
 impl Grouped {
     fn of(customers: &[Summary]) -> Self {
-        let mut sorted = customers.to_vec();
-        sorted.sort_unstable_by(Summary::order);
-        let mut times: Vec<f64> = sorted.iter().flat_map(|customer| [customer.recency, customer.age]).collect();
-        times.sort_unstable_by(f64::total_cmp);
+        // Times are not negative, and such floats are in the order of their bits; -0.0 becomes 0.0.
+        let bits = |time: f64| (time + 0.0).to_bits();
+        let mut sorted: Vec<(u32, u64, u64)> =
+            customers.iter().map(|one| (one.frequency, bits(one.recency), bits(one.age))).collect();
+        sorted.sort_unstable();
+        let alike: Vec<(u32, u64, u64, usize)> =
+            sorted.chunk_by(|a, b| a == b).map(|same| (same[0].0, same[0].1, same[0].2, same.len())).collect();
+        let mut times: Vec<u64> = alike.iter().flat_map(|&(_, recency, age, _)| [recency, age]).collect();
+        times.sort_unstable();
         times.dedup();
-        let place = |time: f64| times.partition_point(|known| *known < time);
-        let mut rows = Vec::new();
-        let mut blocks = Vec::new();
-        for block in sorted.chunk_by(|a, b| a.frequency == b.frequency) {
-            let from = rows.len();
-            for same in block.chunk_by(|a, b| a.order(b).is_eq()) {
-                let one = &same[0];
-                rows.push(Row { recency: place(one.recency), age: place(one.age), customers: same.len() as f64 });
-            }
-            let frequency = block[0].frequency;
-            blocks.push(Block { frequency, customers: block.len() as f64, rows: from..rows.len() });
+        let place = |time: u64| times.partition_point(|known| *known < time) as u32;
+        let rows: Vec<Row> = alike
+            .iter()
+            .map(|&(_, recency, age, all)| Row { recency: place(recency), age: place(age), customers: all as f64 })
+            .collect();
+        let mut blocks: Vec<Block> = Vec::new();
+        for block in alike.chunk_by(|a, b| a.0 == b.0) {
+            let from = blocks.last().map_or(0, |block| block.rows.end);
+            let rows = from..from + block.len();
+            let customers = block.iter().map(|row| row.3 as f64).sum();
+            blocks.push(Block { frequency: block[0].0, customers, rows });
         }
+        let times: Vec<f64> = times.into_iter().map(f64::from_bits).collect();
         let repeats = blocks.iter().map(|block| f64::from(block.frequency) * block.customers).sum();
-        let ages: f64 = rows.iter().map(|row| times[row.age] * row.customers).sum();
+        let ages: f64 = rows.iter().map(|row: &Row| times[row.age as usize] * row.customers).sum();
         let mean_age = ages / customers.len().max(1) as f64;
         Self { times, blocks, rows, repeats, mean_age }
     }
@@ -251,7 +328,9 @@ impl Grouped {
     /// With the logarithms of `1 + T / alpha` instead of `alpha + T` no large numbers cancel where r and alpha run off
     /// together.
     fn log_likelihood(&self, &Parameters { r, alpha, a, b }: &Parameters) -> (f64, [f64; 4]) {
-        let logs: Vec<(f64, f64)> = self.times.iter().map(|t| ((t / alpha).ln_1p(), 1.0 / (alpha + t))).collect();
+        let times: Vec<Time> =
+            self.times.iter().map(|t| Time { log: (t / alpha).ln_1p(), per: 1.0 / (alpha + t) }).collect();
+        let mut powers = Vec::new();
         let (mut sum, mut slopes) = (0.0, [0.0; 4]);
         for block in &self.blocks {
             let x = f64::from(block.frequency);
@@ -259,33 +338,20 @@ impl Grouped {
             let (bought, by_r) = ln_rising_and_slope(r, block.frequency);
             let (stayed, by_b) = ln_rising_and_slope(b, block.frequency);
             let (tried, by_tries) = ln_rising_and_slope(a + b, block.frequency);
-            // Sums over the customers: of log(1 + T / alpha), of 1 / (alpha + T), of the probability to be gone, and of
-            // how these two are different for who is.
-            let (mut log_age, mut per_age, mut gone, mut gone_log, mut gone_per) = (0.0, 0.0, 0.0, 0.0, 0.0);
-            let mut both = 0.0;
-            if block.frequency == 0 {
-                for row in rows {
-                    let (log, per) = logs[row.age];
-                    log_age += row.customers * log;
-                    per_age += row.customers * per;
-                }
+            let sums = if block.frequency == 0 {
+                rows.iter().fold(Repeaters::default(), |mut sums, row| {
+                    let time = times[row.age as usize];
+                    sums.log_age += row.customers * time.log;
+                    sums.per_age += row.customers * time.per;
+                    sums
+                })
             } else {
                 let at_once = (a / (b + f64::from(block.frequency - 1))).ln();
-                for row in rows {
-                    let ((log, per), (log_then, per_then)) = (logs[row.age], logs[row.recency]);
-                    log_age += row.customers * log;
-                    per_age += row.customers * per;
-                    // Still there, or gone right after the last purchase: the odds of the latter.
-                    let odds = at_once + (r + x) * (log - log_then);
-                    let small = (-odds.abs()).exp();
-                    let share = row.customers * if odds > 0.0 { 1.0 } else { small } / (1.0 + small);
-                    both += row.customers * softplus(odds);
-                    gone += share;
-                    gone_log += share * (log - log_then);
-                    gone_per += share * (per - per_then);
-                }
-                slopes[3] -= gone / (b + f64::from(block.frequency - 1));
-            }
+                let sums = Repeaters::of(rows, &times, &mut powers, at_once, r + x);
+                slopes[3] -= sums.gone / (b + f64::from(block.frequency - 1));
+                sums
+            };
+            let Repeaters { log_age, per_age, both, gone, gone_log, gone_per } = sums;
             let n = block.customers;
             sum += n * (bought + stayed - tried - x * alpha.ln()) - (r + x) * log_age + both;
             slopes[0] += n * by_r - log_age + gone_log;

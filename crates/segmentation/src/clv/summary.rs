@@ -1,7 +1,5 @@
 //! What the models look at, and how purchases become it.
 
-use std::cmp::Ordering;
-
 use serde::{Deserialize, Serialize};
 
 use super::FitError;
@@ -48,14 +46,6 @@ impl Summary {
         let age = sane(self.age);
         let recency = if self.frequency == 0 { 0.0 } else { sane(self.recency).min(age) };
         Self { frequency: self.frequency, recency, age }
-    }
-
-    pub(super) fn order(&self, other: &Self) -> Ordering {
-        let times = |a: f64, b: f64| a.total_cmp(&b);
-        self.frequency
-            .cmp(&other.frequency)
-            .then_with(|| times(self.recency, other.recency))
-            .then_with(|| times(self.age, other.age))
     }
 }
 
