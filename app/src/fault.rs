@@ -125,6 +125,7 @@ fn key_text(key: &str) -> Option<Text> {
             "Срок этой карты закончился. Новые карты ниже.",
         ),
         "invalid-profile" => Text::new("Something here needs another look.", "Проверьте, пожалуйста, выделенные поля."),
+        "not-sure" => Text::new("Tick the box first.", "Сначала отметьте галочку."),
         "category-not-found" => {
             Text::new("This part of the menu is no longer there.", "Такого раздела в меню больше нет.")
         }

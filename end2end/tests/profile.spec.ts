@@ -126,3 +126,21 @@ test('a stolen cookie is worth nothing after its owner signed out', async ({ cus
   expect(await seen()).toBe(false);
   await stolen.dispose();
 });
+
+test('whoever deletes their account is forgotten, and may join again as somebody new', async ({ customer }) => {
+  const { page } = customer;
+  await open(page, '/profile');
+  await expect(page.getByRole('button', { name: 'Delete for good' })).toBeHidden();
+  await page.getByText('Delete the account').click();
+  await page.getByRole('button', { name: 'Delete for good' }).click();
+  await expect(page, 'without the tick nothing happens').toHaveURL(/\/profile/);
+  await page.getByLabel(/Yes, delete everything/).check();
+  await page.getByRole('button', { name: 'Delete for good' }).click();
+  await expect(page.getByText('Your account is deleted.')).toBeVisible();
+  await expect.poll(() => page.evaluate(() => localStorage.getItem('kava.code'))).toBeNull();
+  await open(page, '/profile');
+  await expect(page).toHaveURL(/\/sign-in/);
+  await customer.signIn('Nina');
+  await open(page, '/savings');
+  await expect(page.getByText('Vera')).toHaveCount(0);
+});

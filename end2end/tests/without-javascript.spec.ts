@@ -48,6 +48,16 @@ test('register, choose a card, read the menu, edit the profile, sign out', async
   await expect(page.getByRole('heading', { name: 'Войти или присоединиться' })).toBeVisible();
 });
 
+test('an account is deleted by two clicks and a tick', async ({ customer: { page } }) => {
+  await page.goto('/profile');
+  await page.getByText('Delete the account').click();
+  await page.getByLabel(/Yes, delete everything/).check();
+  await page.getByRole('button', { name: 'Delete for good' }).click();
+  await expect(page.getByText('Your account is deleted.')).toBeVisible();
+  await page.goto('/profile');
+  await expect(page).toHaveURL(/\/sign-in/);
+});
+
 test('offers and savings are whole pages', async ({ customer: { page } }) => {
   await page.goto('/offers');
   await expect(page.getByRole('heading', { name: 'New cards for you' })).toBeVisible();

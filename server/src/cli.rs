@@ -47,7 +47,7 @@ enum Command {
     Work(commands::work::Args),
     /// Look after customers
     #[command(subcommand)]
-    Customers(Customers),
+    Customers(commands::customers::Verb),
     /// Look after campaigns: check, publish, pause, go back
     #[command(subcommand)]
     Campaigns(commands::campaigns::Verb),
@@ -104,12 +104,6 @@ enum Books {
 enum Import {
     /// Receipts from a CSV file, plain or gzipped
     Receipts(commands::import::Args),
-}
-
-#[derive(Debug, Subcommand)]
-enum Customers {
-    /// Give an imported customer a phone to sign in with
-    SetPhone(commands::customers::Args),
 }
 
 #[derive(Debug, Subcommand)]
@@ -197,8 +191,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             let told = if args.is_endless() { Ok(()) } else { Err(broken_off()) };
             with_shop_until(&config, told, async |wired| commands::work::run(args, &wired.shop).await).await?;
         }
-        Command::Customers(Customers::SetPhone(args)) => {
-            with_shop(&config, async |wired| commands::customers::run(args, &wired.shop).await).await?;
+        Command::Customers(verb) => {
+            with_shop(&config, async |wired| commands::customers::run(verb, &wired.shop).await).await?;
         }
         Command::Campaigns(verb) => {
             if let Some(verb) = commands::campaigns::alone(verb)? {

@@ -51,10 +51,17 @@ pub fn TextField(
 
 /// A checkbox with its words; sends `on` when it is ticked and nothing otherwise.
 #[component]
-pub fn Checkbox(label: &'static str, name: &'static str, #[prop(optional)] checked: bool) -> impl IntoView {
+pub fn Checkbox(
+    label: &'static str,
+    name: &'static str,
+    #[prop(optional)] checked: bool,
+    /// The form is sent with it only.
+    #[prop(optional)]
+    required: bool,
+) -> impl IntoView {
     view! {
         <label class="check">
-            <input type="checkbox" name=name checked=checked/>
+            <input type="checkbox" name=name checked=checked required=required/>
             <span>{label}</span>
         </label>
     }

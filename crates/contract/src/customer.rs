@@ -84,6 +84,13 @@ pub trait CustomerApi: Send + Sync {
     /// `invalid-profile` with a pointer to the field.
     async fn edit_profile(&self, caller: CustomerCaller, edit: ProfileEdit) -> Result<Profile, Refusal>;
 
+    /// Forgets the customer for good: phone, name, codes and cards go, receipts and sums stay and lead to nobody. Every
+    /// log-in of theirs is over.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    async fn delete_account(&self, caller: CustomerCaller) -> Result<(), Refusal>;
+
     /// The menu: every category, and one category's products. Public; a caller adds what their active card takes off.
     ///
     /// # Errors

@@ -8,6 +8,8 @@ use uuid::Uuid;
 pub const PURCHASES: &str = "kava.purchases.v1";
 pub const SEGMENTS: &str = "kava.segments.v1";
 pub const OFFERS: &str = "kava.offers.v1";
+/// What became of accounts.
+pub const ACTIVITY: &str = "kava.activity.v1";
 
 /// One thing that happened. `key` decides the partition, and so the order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -3,6 +3,7 @@
 pub mod clock;
 mod fault;
 
+pub mod accounts;
 pub mod adapter;
 pub mod campaigns;
 pub mod cards;

@@ -57,6 +57,8 @@ pub struct Swept {
     /// What open sessions held of coupons and budgets, and no longer do.
     pub holds: u64,
     pub till_messages: u64,
+    /// Texts that said what a forgotten customer was called.
+    pub names: u64,
 }
 
 /// Moves one batch to the bus; gives how many events it had, and 0 also while another relay is at work.
@@ -107,6 +109,7 @@ pub async fn sweep(shop: &Shop) -> Result<Swept, StoreError> {
         events: shop.store.forget_published(now - ANNOUNCED_KEPT).await?,
         holds: release_holds(shop, now).await?,
         till_messages: shop.store.forget_till_messages(now - MESSAGES_KEPT).await?,
+        names: shop.scrub_forgotten().await?,
     })
 }
 

@@ -175,12 +175,13 @@ impl Shop {
             after.visits = after.visits.saturating_sub(1).max(0);
         }
         after.spent = after.spent.saturating_sub(purchase.paid.0);
-        (after.first_purchase_at, after.last_purchase_at) = store::segments::first_and_last(tx, customer).await?;
+        (after.first_purchase_at, after.last_purchase_at) =
+            store::segments::first_and_last(tx, CustomerId(before.id)).await?;
         compose(&mut after, &purchase.by_category, -1);
         self.place(tx, before, after, now).await
     }
 
-    async fn place(
+    pub(crate) async fn place(
         &self,
         tx: &mut Tx,
         before: Features,

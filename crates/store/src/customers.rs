@@ -40,6 +40,10 @@ pub struct Customer {
     pub segment_index: u16,
     /// Moves whenever the cards or the active one change.
     pub offers_version: i64,
+    /// Who this is now, when the account was merged into another ([`crate::accounts`]).
+    pub merged_into: Option<CustomerId>,
+    /// Nobody any more.
+    pub erased: bool,
 }
 
 /// What is needed to make a customer; everything else begins empty, in the newcomers' segment.
@@ -116,6 +120,8 @@ struct Row {
     segment_model: Option<Uuid>,
     segment_index: i16,
     offers_version: i64,
+    merged_into: Option<Uuid>,
+    erased: bool,
 }
 
 fn corrupt(why: impl ToString) -> StoreError {
@@ -154,6 +160,8 @@ impl TryFrom<Row> for Customer {
             segment_model: row.segment_model.map(SegmentModelId),
             segment_index: u16::try_from(row.segment_index).map_err(corrupt)?,
             offers_version: row.offers_version,
+            merged_into: row.merged_into.map(CustomerId),
+            erased: row.erased,
         })
     }
 }
@@ -164,7 +172,7 @@ macro_rules! select {
         concat!(
             "select id, external_id, phone, static_code, code_handle, code_secret, name, email, birth_month, birth_day, ",
             "locale, marketing_consent, created_at, savings, visits, spent, first_purchase_at, last_purchase_at, ",
-            "composition, segment_model, segment_index, offers_version from customers ",
+            "composition, segment_model, segment_index, offers_version, merged_into, erased_at is not null as erased from customers ",
             $rest
         )
     };
@@ -196,24 +204,35 @@ impl Store {
     /// # Errors
     /// What the database says.
     pub async fn customer_by_external_id(&self, external_id: &str) -> Result<Option<Customer>, StoreError> {
-        read(sqlx::query_as(select!("where external_id = $1")).bind(external_id).fetch_optional(self.pool()).await?)
+        let sql = select!("where id = (select coalesce(merged_into, id) from customers where external_id = $1)");
+        read(sqlx::query_as(sql).bind(external_id).fetch_optional(self.pool()).await?)
     }
 }
 
-/// The customer of a proven phone, inside a story's transaction.
+/// The customer of a proven phone, inside a story's transaction; of a merged account who it is now.
 ///
 /// # Errors
 /// What the database says.
 pub async fn by_phone(tx: &mut Tx, phone: &Phone) -> Result<Option<Customer>, StoreError> {
-    read(sqlx::query_as(select!("where phone = $1")).bind(phone.as_str()).fetch_optional(&mut **tx).await?)
+    let sql = select!("where id = (select coalesce(merged_into, id) from customers where phone = $1)");
+    read(sqlx::query_as(sql).bind(phone.as_str()).fetch_optional(&mut **tx).await?)
 }
 
-/// The customer, locked until the transaction ends. Locked after the session, never before (one order everywhere).
+/// The customer, or who they are now, locked until the transaction ends. Locked after the session, never before (one order
+/// everywhere).
 ///
 /// # Errors
 /// [`StoreError::Busy`] past the transaction's `lock_timeout`.
 pub async fn lock(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>, StoreError> {
-    read(sqlx::query_as(select!("where id = $1 for update")).bind(id.0).fetch_optional(&mut **tx).await?)
+    let sql = select!("where id = (select coalesce(merged_into, id) from customers where id = $1) for update");
+    let found = read(sqlx::query_as(sql).bind(id.0).fetch_optional(&mut **tx).await?)?;
+    match found.as_ref().and_then(|customer| customer.merged_into) {
+        // Merged while this waited for the lock: whoever it is now is the one to lock.
+        Some(now) => {
+            read(sqlx::query_as(select!("where id = $1 for update")).bind(now.0).fetch_optional(&mut **tx).await?)
+        }
+        None => Ok(found),
+    }
 }
 
 /// Makes a customer.
@@ -255,17 +274,30 @@ const INSERT: &str = "insert into customers (id, external_id, phone, static_code
 const INSERT_UNLESS_TAKEN: &str = "insert into customers (id, external_id, phone, static_code, code_handle, code_secret, \
     name, locale, created_at, segment_model) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing";
 
-/// Adds what a purchase saved, or takes it back (a negative amount), and gives the new counter.
+/// A customer's new counter of savings, and who they are now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Saved {
+    pub customer: CustomerId,
+    pub amount: Amount,
+}
+
+/// Adds what a purchase saved, or takes it back (a negative amount); of a merged customer to who they are now.
 ///
 /// # Errors
-/// `customers_savings_not_negative` when more is taken back than was ever saved.
-pub async fn add_savings(tx: &mut Tx, id: CustomerId, amount: Amount) -> Result<Amount, StoreError> {
-    let savings = sqlx::query_scalar("update customers set savings = savings + $2 where id = $1 returning savings")
-        .bind(id.0)
-        .bind(amount.minor())
-        .fetch_one(&mut **tx)
-        .await?;
-    Ok(Amount(savings))
+/// `customers_savings_not_negative` when more is taken back than was ever saved; [`StoreError::Conflict`] when they were
+/// merged this very moment.
+pub async fn add_savings(tx: &mut Tx, id: CustomerId, amount: Amount) -> Result<Saved, StoreError> {
+    let saved: Option<(Uuid, i64)> = sqlx::query_as(
+        "update customers set savings = savings + $2 \
+         where id = (select coalesce(merged_into, id) from customers where id = $1) and merged_into is null \
+         returning id, savings",
+    )
+    .bind(id.0)
+    .bind(amount.minor())
+    .fetch_optional(&mut **tx)
+    .await?;
+    let (customer, amount) = saved.ok_or(StoreError::Conflict(sqlx::Error::RowNotFound))?;
+    Ok(Saved { customer: CustomerId(customer), amount: Amount(amount) })
 }
 
 /// Gives an imported customer a phone to sign in with; `false` when nobody has this external id.
@@ -273,11 +305,9 @@ pub async fn add_savings(tx: &mut Tx, id: CustomerId, amount: Amount) -> Result<
 /// # Errors
 /// `customers_phone_key` when the phone is another customer's.
 pub async fn set_phone(tx: &mut Tx, external_id: &str, phone: &Phone) -> Result<bool, StoreError> {
-    let done = sqlx::query("update customers set phone = $2 where external_id = $1")
-        .bind(external_id)
-        .bind(phone.as_str())
-        .execute(&mut **tx)
-        .await?;
+    let sql = "update customers set phone = $2 \
+         where id = (select coalesce(merged_into, id) from customers where external_id = $1)";
+    let done = sqlx::query(sql).bind(external_id).bind(phone.as_str()).execute(&mut **tx).await?;
     Ok(done.rows_affected() == 1)
 }
 

@@ -114,7 +114,7 @@ pub struct NewCustomer {
 }
 
 pub async fn customers(tx: &mut Tx, external_ids: &[&str]) -> Result<Vec<(String, Uuid)>, StoreError> {
-    let sql = "select external_id, id from customers where external_id = any($1)";
+    let sql = "select external_id, coalesce(merged_into, id) from customers where external_id = any($1)";
     Ok(sqlx::query_as(sql).bind(external_ids).fetch_all(&mut **tx).await?)
 }
 

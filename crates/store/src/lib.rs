@@ -3,6 +3,7 @@
 
 mod error;
 
+pub mod accounts;
 pub mod campaigns;
 pub mod cards;
 pub mod catalogue;

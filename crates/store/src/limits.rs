@@ -275,6 +275,40 @@ pub async fn give_back(tx: &mut Tx, session: SessionId, now: DateTime<Utc>) -> R
     Ok(spent.len())
 }
 
+/// Locks every account of these customers' own, in the order of the keys, until the transaction ends.
+///
+/// # Errors
+/// [`StoreError::Busy`] and [`StoreError::Conflict`] as for every lock.
+pub async fn hold_of_customers(tx: &mut Tx, customers: &[CustomerId]) -> Result<(), StoreError> {
+    rows::of_customers(tx, customers).await.map(drop)
+}
+
+/// What one customer has used and holds is used and held by the other from now on: uses add up, and nothing is reset. An
+/// account that has more than its limit then gives nothing more. Gives how many accounts moved.
+///
+/// # Errors
+/// [`StoreError::Busy`] and [`StoreError::Conflict`] as for every lock.
+pub async fn carry_over(tx: &mut Tx, from: CustomerId, into: CustomerId) -> Result<usize, StoreError> {
+    let accounts = rows::of_customers(tx, &[from, into]).await?;
+    let (old, new) = (mark(from), mark(into));
+    let mut moved = 0;
+    for (id, key) in accounts.iter().filter(|(_, key)| key.contains(&old)) {
+        let key = key.replace(&old, &new);
+        match accounts.iter().find(|(_, known)| *known == key) {
+            None => rows::rename(tx, *id, &key).await?,
+            Some((target, _)) => rows::join(tx, *id, *target).await?,
+        }
+        moved += 1;
+    }
+    rows::hand_over_holds(tx, from, into).await?;
+    Ok(moved)
+}
+
+/// As the keys of a customer's accounts name them (`promotions::Rules` makes the keys).
+fn mark(customer: CustomerId) -> String {
+    format!("/customer={customer}")
+}
+
 /// Another session is one too many for this holder.
 async fn holds_for_most(tx: &mut Tx, holder: Holder, now: DateTime<Utc>) -> Result<bool, StoreError> {
     Ok(sqlx::query_scalar(

@@ -150,7 +150,8 @@ struct BuyerRow {
     model_in_use: Option<Uuid>,
 }
 
-/// Locks the customers of these sales and reads what their segment is made from, and the segments' model in use.
+/// Locks the customers of these sales and reads what their segment is made from, and the segments' model in use. Who was
+/// erased or merged since their session was quoted is left out.
 ///
 /// # Errors
 /// [`StoreError::Busy`] past the transaction's `lock_timeout`.
@@ -161,7 +162,7 @@ pub async fn buyers(
     let rows: Vec<BuyerRow> = sqlx::query_as(
         "select id, visits, spent, first_purchase_at, last_purchase_at, composition, segment_model, segment_index, \
              savings, (select m.id from segment_models m where m.in_use) as model_in_use \
-         from customers where id = any($1) order by id for no key update",
+         from customers where id = any($1) and merged_into is null and erased_at is null order by id for no key update",
     )
     .bind(customers.iter().map(|id| id.0).collect::<Vec<_>>())
     .fetch_all(&mut **tx)

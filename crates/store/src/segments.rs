@@ -35,12 +35,20 @@ const FEATURES: &str = "select c.id, c.visits, c.spent, c.first_purchase_at, c.l
             and r.cancelled_at is null) as at_till
     from customers c";
 
-/// A customer's features, locked until the transaction ends.
+/// A customer's features, or those of who they are now, locked until the transaction ends.
 ///
 /// # Errors
 /// Only when the database fails; so everywhere in this module where nothing else is said.
 pub async fn lock(tx: &mut Tx, customer: CustomerId) -> Result<Option<Features>, StoreError> {
-    let sql = format!("{FEATURES} where c.id = $1 for update of c");
+    let sql = format!(
+        "{FEATURES} where c.id = (select coalesce(merged_into, id) from customers where id = $1) for update of c"
+    );
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(customer.0).fetch_optional(&mut **tx).await?)
+}
+
+/// The same, not locked: what they were before a story that locks in an order of its own.
+pub async fn read(tx: &mut Tx, customer: CustomerId) -> Result<Option<Features>, StoreError> {
+    let sql = format!("{FEATURES} where c.id = (select coalesce(merged_into, id) from customers where id = $1)");
     Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(customer.0).fetch_optional(&mut **tx).await?)
 }
 

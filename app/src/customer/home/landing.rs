@@ -1,9 +1,11 @@
 //! The page for somebody who is not signed in: what Kava does, honestly, and the one field it takes.
 
 use leptos::prelude::*;
+use leptos_router::hooks::use_query_map;
 
 use crate::customer::sign_in::PhoneForm;
 use crate::i18n::{Text, tr};
+use crate::ui::{Notice, Tone};
 
 const TITLE: Text = Text::new("Good coffee. A discount of your own.", "Хороший кофе. И скидка, которая ваша.");
 const LEAD: Text = Text::new(
@@ -43,10 +45,17 @@ const PRIVACY: Text = Text::new(
     "Номер нужен только для входа. На остальное спросим отдельно.",
 );
 
+const DELETED: Text = Text::new(
+    "Your account is deleted. Nothing here knows you any more.",
+    "Аккаунт удалён. Здесь о вас больше ничего не знают.",
+);
+
 #[component]
 pub fn Landing() -> impl IntoView {
+    let deleted = use_query_map().read_untracked().get_str("deleted").is_some();
     view! {
         <div class="landing">
+            {deleted.then(|| view! { <Notice tone=Tone::Good><p>{tr(DELETED)}</p></Notice> })}
             <section class="landing__hero">
                 <div class="stack">
                     <h1>{tr(TITLE)}</h1>

@@ -54,6 +54,20 @@ pub async fn save_profile(
     Ok(crate::customer::reply::settle(answer, back, done))
 }
 
+/// Forgets the customer for good. `sure` is the box that says so: without it nothing happens.
+#[server(prefix = "/fn", endpoint = "v1/profile/delete")]
+pub async fn delete_account(#[server(default)] sure: Option<String>) -> Result<Answer<()>, Fault> {
+    let caller = crate::visitor::customer()?;
+    let answer = match sure.is_some() {
+        true => crate::visitor::customer_api()?.delete_account(caller).await,
+        false => Err(contract::Refusal::unacceptable("not-sure", "Tick the box to delete the account.")),
+    };
+    if answer.is_ok() {
+        crate::customer::reply::set_cookie(crate::visitor::CUSTOMER_COOKIE, "", "Max-Age=0")?;
+    }
+    Ok(crate::customer::reply::settle(answer, "/profile", "/?deleted=1"))
+}
+
 /// Ends the session at the shop, then in the browser.
 #[server(prefix = "/fn", endpoint = "v1/sign-out")]
 pub async fn sign_out() -> Result<(), Fault> {

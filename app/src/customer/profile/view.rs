@@ -7,14 +7,15 @@ use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use super::api::{SaveProfile, SignOut, load_profile};
+use super::api::{DeleteAccount, SaveProfile, SignOut, load_profile};
 use super::state::is_field;
 use crate::customer::frame::{Frame, SignedIn, refused};
 use crate::customer::offline;
 use crate::customer::sign_in::told;
+use crate::fault::Fault;
 use crate::i18n::{Text, tr, use_locale};
 use crate::page::{Theme, use_page};
-use crate::ui::{Checkbox, Icon, Notice, SubmitButton, TextField, Tone, date, icon, loaded};
+use crate::ui::{Checkbox, FaultNotice, Icon, Notice, SubmitButton, TextField, Tone, date, icon, loaded};
 
 const TITLE: Text = Text::new("Profile", "Профиль");
 const SINCE: Text = Text::new("With Kava since", "В Kava с");
@@ -45,6 +46,14 @@ const LIGHT: Text = Text::new("Light", "Светлая");
 const DARK: Text = Text::new("Dark", "Тёмная");
 const INSTALL: Text = Text::new("Install the app", "Установить приложение");
 const LEAVE: Text = Text::new("Sign out", "Выйти");
+const DELETE: Text = Text::new("Delete the account", "Удалить аккаунт");
+const DELETE_MEANS: Text = Text::new(
+    "Your number, name and cards are erased for good, and the savings counter ends. Receipts stay with the shop, without you \
+     in them.",
+    "Номер, имя и карты стираются навсегда, счётчик экономии закрывается. Чеки остаются у магазина, но без вас.",
+);
+const SURE: Text = Text::new("Yes, delete everything about me", "Да, удалить всё обо мне");
+const DELETE_NOW: Text = Text::new("Delete for good", "Удалить навсегда");
 
 #[component]
 pub fn ProfilePage() -> impl IntoView {
@@ -67,6 +76,7 @@ fn ProfileView() -> impl IntoView {
             {loaded(profile, skeleton, show)}
             <Look/>
             <Leave/>
+            <Delete/>
         </div>
     }
 }
@@ -205,6 +215,43 @@ fn Look() -> impl IntoView {
             // pwa.js shows it where the browser offers to install.
             <button class="button" type="button" data-install="" hidden>{icon(Icon::Install)}{tr(INSTALL)}</button>
         </section>
+    }
+}
+
+/// Closed until it is wanted, and then a box to tick: neither needs a script.
+#[component]
+fn Delete() -> impl IntoView {
+    view! {
+        <details class="delete">
+            <summary class="delete__summary">{tr(DELETE)}</summary>
+            <div class="panel stack">
+                <p>{tr(DELETE_MEANS)}</p>
+                <DeleteForm/>
+            </div>
+        </details>
+    }
+}
+
+/// A whole new page follows, and the phone forgets the code.
+#[island]
+fn DeleteForm() -> impl IntoView {
+    let action = ServerAction::<DeleteAccount>::new();
+    Effect::new(move |_| {
+        if matches!(action.value().get(), Some(Ok(Ok(())))) {
+            offline::forget();
+            _ = window().location().replace("/?deleted=1");
+        }
+    });
+    let refused = move || match action.value().get() {
+        Some(Ok(Err(refusal)) | Err(Fault(refusal))) => Some(Fault(refusal)),
+        _ => None,
+    };
+    view! {
+        <ActionForm action=action attr:class="stack">
+            <Checkbox label=tr(SURE) name="sure" required=true/>
+            {move || refused().map(|fault| view! { <FaultNotice fault=fault/> })}
+            <SubmitButton label=tr(DELETE_NOW) look="button--danger" pending=action.pending()/>
+        </ActionForm>
     }
 }
 

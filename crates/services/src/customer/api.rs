@@ -82,6 +82,10 @@ impl CustomerApi for Shop {
         self.change_profile(caller, edit).await.map_err(|stop| self.refused(stop))
     }
 
+    async fn delete_account(&self, caller: CustomerCaller) -> Result<(), Refusal> {
+        self.forget_customer(caller.customer).await
+    }
+
     async fn menu(
         &self,
         caller: Option<CustomerCaller>,

@@ -29,6 +29,10 @@ impl Shop {
     /// The customer of a log-in; somebody who is no longer there must sign in again.
     async fn caller(&self, caller: CustomerCaller) -> Result<Customer, Refusal> {
         match self.store.customer(caller.customer).await {
+            Ok(Some(customer)) if customer.erased => Err(Refusal::unauthenticated()),
+            Ok(Some(Customer { merged_into: Some(now), .. })) => {
+                Box::pin(self.caller(CustomerCaller { customer: now })).await
+            }
             Ok(Some(customer)) => Ok(customer),
             Ok(None) => Err(Refusal::unauthenticated()),
             Err(error) => Err(self.failed(&error)),
@@ -62,7 +66,7 @@ impl Shop {
 }
 
 /// HMAC-SHA-256 of the parts, each told from the next.
-fn peppered(pepper: &[u8; 32], parts: [&str; 2]) -> Result<[u8; 32], StoreError> {
+pub(crate) fn peppered(pepper: &[u8; 32], parts: [&str; 2]) -> Result<[u8; 32], StoreError> {
     let mut mac = Hmac::<Sha256>::new_from_slice(pepper)
         .map_err(|why| StoreError::Corrupt { what: "secret", why: why.to_string() })?;
     for part in parts {

@@ -44,7 +44,7 @@ impl Shop {
     }
 
     async fn prove(&self, phone: &Phone, code: &str, locale: Locale) -> Result<SignedIn, Stop> {
-        let (now, pepper) = (self.clock.now(), self.pepper().await?);
+        let (now, pepper, phones) = (self.clock.now(), self.pepper().await?, self.phone_pepper().await?);
         let mut tx = self.store.begin().await?;
         store::logins::lock_phone(&mut tx, phone).await?;
         let sent = store::logins::code(&mut tx, phone).await?;
@@ -63,7 +63,7 @@ impl Shop {
                 self.speak(&mut tx, customer.id, locale).await?;
                 (customer.id, false)
             }
-            None => (self.register(&mut tx, phone, locale).await?, true),
+            None => (self.register(&mut tx, phone, &phones, locale).await?, true),
         };
         let (token, hash) = self.new_token();
         let expires_at = now + AT_MOST;
@@ -73,7 +73,13 @@ impl Shop {
     }
 
     /// A new customer among the newcomers, with cards at once.
-    async fn register(&self, tx: &mut Tx, phone: &Phone, locale: Locale) -> Result<CustomerId, StoreError> {
+    async fn register(
+        &self,
+        tx: &mut Tx,
+        phone: &Phone,
+        phones: &[u8; 32],
+        locale: Locale,
+    ) -> Result<CustomerId, StoreError> {
         let now = self.clock.now();
         let segment_model = store::segments::model_in_use(tx).await?;
         for _ in 0..DRAWS {
@@ -90,6 +96,7 @@ impl Shop {
                 segment_model,
             };
             if store::customers::create_unless_taken(tx, &new).await? {
+                self.remember_limits(tx, phones, phone, new.id).await?;
                 self.issue_cards(tx, new.id).await?;
                 return Ok(new.id);
             }

@@ -109,14 +109,15 @@ impl Shop {
     async fn record_new(&self, caller: &TillCaller, sale: &Sale, sent: Sent<'_>) -> Result<Recorded, StoreError> {
         let now = self.clock.now();
         let at = sale.paid_at.map_or(now, |at| at.clamp(now - OLDEST, now));
-        let buyer = self.buyer_of(caller, sale).await?;
+        let mut buyer = self.buyer_of(caller, sale).await?;
         let skus: Vec<Sku> = sale.lines.iter().map(|line| line.sku.clone()).collect();
         let products: HashMap<Sku, Product> =
             self.store.products(&skus).await?.into_iter().map(|product| (product.sku.clone(), product)).collect();
 
         let mut tx = sessions::begin_patient(&self.store).await?;
         if let Some(customer) = buyer.customer {
-            customers::add_savings(&mut tx, customer, sale.discount()).await?;
+            let customer = customers::add_savings(&mut tx, customer, sale.discount()).await?.customer;
+            buyer.customer = Some(customer);
             let facts = PurchaseFacts { at, paid: sale.total(), by_category: by_category(sale, &products) };
             self.record_in_segment(&mut tx, customer, &facts, now).await?;
         }
@@ -170,7 +171,10 @@ impl Shop {
                     .filter(|customer| customer.code_secret.verify_ever(&code).is_ok()),
                 Err(_) => None,
             };
-            return Ok(Buyer { known: customer.is_some(), customer: customer.map(|customer| customer.id) });
+            return Ok(Buyer {
+                known: customer.is_some(),
+                customer: customer.map(|customer| customer.merged_into.unwrap_or(customer.id)),
+            });
         }
         let customer = match sale.permit {
             Permit::Grant(id) => self.store.customer_of_grant(id, caller.till).await?,

@@ -122,8 +122,8 @@ impl Shop {
         session.effects = rollbacks(session, so_far);
         let Some(customer) = basis.customer() else { return Ok(()) };
         let gone: Amount = so_far.values().map(|back| back.discount).sum();
-        let amount = customers::add_savings(tx, customer, gone - session.discount).await?;
-        session.savings = Some(Savings { amount, currency: session.currency });
+        let saved = customers::add_savings(tx, customer, gone - session.discount).await?;
+        session.savings = Some(Savings { amount: saved.amount, currency: session.currency });
         let closed_at = session.closed_at.unwrap_or(session.evaluated_at);
         let left = session
             .lines

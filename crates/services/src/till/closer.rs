@@ -97,6 +97,8 @@ enum Misfit {
     CardGone,
     /// A coupon or a budget is used up.
     Short,
+    /// The customer is another one now, or nobody.
+    CustomerGone,
 }
 
 impl From<StoreError> for Broken {
@@ -175,9 +177,10 @@ impl Shop {
         for closing in batch.iter().filter(|closing| is_fresh(closing)) {
             let open = closing.held.open().ok_or_else(|| Broken::Stopped(session_not_found().into()))?;
             let row = open.row(closing.held.id)?;
-            // The till that is paid has the receipt, whichever began the basket.
+            // The till that is paid has the receipt, whichever began the basket; and whoever showed no code with the last
+            // quote has nothing of this purchase, neither savings nor receipt.
             let (till, version) = (closing.caller.till, row.version.saturating_add(1));
-            rows.insert(row.id, Open { till, version, ..row });
+            rows.insert(row.id, Open { till, version, customer: open.basis.customer(), ..row });
         }
         let closings: Vec<(&Closing, &Open)> =
             batch.iter().filter_map(|closing| Some((closing, rows.get(&closing.held.id)?))).collect();
@@ -209,7 +212,9 @@ impl Shop {
             session.receipt_number = Some(closing.request.receipt_number.clone());
             session.closed_at = Some(now);
             session.segment_changed = Some(None);
-            if let Some(buyer) = open.basis.customer().and_then(|id| crowd.buyers.get_mut(&id)) {
+            if let Some(id) = open.basis.customer() {
+                let gone = Broken::Misfit(closing.held.id, Misfit::CustomerGone);
+                let buyer = crowd.buyers.get_mut(&id).ok_or(gone)?;
                 buyer.savings += session.discount;
                 session.savings = Some(Savings { amount: buyer.savings, currency: session.currency });
                 let purchase = open.basis.purchase(&session, now);
@@ -295,6 +300,12 @@ impl Shop {
         match misfit {
             Misfit::CardGone => stale("The card of this quote is no longer valid: put the session again.").into(),
             Misfit::Short => stale("A coupon or budget of this quote is used up: put the session again.").into(),
+            Misfit::CustomerGone => {
+                if let Some(customer) = closing.held.open().and_then(|open| open.basis.customer()) {
+                    self.guests.forget(customer);
+                }
+                stale("The customer's account changed since this quote: put the session again.").into()
+            }
             Misfit::NotBegun => {
                 let (caller, number) = (&closing.caller, &closing.request.receipt_number);
                 match self.store.receipt_of_number(caller.store, caller.till, number).await {

@@ -52,7 +52,13 @@ impl Shop {
             CustomerCode::Static(code) => self.store.customer_by_static_code(code).await?,
             CustomerCode::Rotating(code) => self.store.customer_by_handle(code.handle).await?,
         };
-        Ok(customer.and_then(|customer| prove(code, customer, now)))
+        let Some(mut shown) = customer.and_then(|customer| prove(code, customer, now)) else { return Ok(None) };
+        // The code of an account that was merged is as good as that of the one it is now.
+        if let Some(now) = shown.customer.merged_into {
+            let Some(customer) = self.store.customer(now).await? else { return Ok(None) };
+            shown.customer = customer;
+        }
+        Ok(Some(shown))
     }
 
     /// The one answer to every code that is nobody's; a till that shows many has to wait. `field` is where the request

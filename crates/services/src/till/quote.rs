@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::Refusal;
 use contract::till::{QuoteMode, SessionRequest, TillCaller};
-use domain::{Card, CardId, CodeKind, Currency, CustomerCode, Locale, SessionId, SessionState};
+use domain::{Card, CardId, CodeKind, Currency, CustomerCode, CustomerId, Locale, SessionId, SessionState};
 use promotions::{ChosenCard, Facts};
 use store::{StoreError, sessions};
 
@@ -81,7 +81,7 @@ impl Shop {
             return Err(session_not_found().into());
         }
         let buyer = self.buyer(caller, id, request, standing).await?;
-        check_customer(standing, buyer.as_ref())?;
+        let customer = self.customer_of(standing, buyer.as_ref()).await?;
         // Read only now: cards that this very quote had issued are valid from a moment ago.
         let now = self.clock.now();
         let at = match mode {
@@ -140,9 +140,7 @@ impl Shop {
             decision,
             evaluated_at: at,
             expires_at: pinned.map_or_else(|| at.checked_add_signed(HOLDS_FOR).unwrap_or(at), |open| open.expires_at),
-            customer: standing
-                .and_then(|open| open.customer)
-                .or_else(|| buyer.as_ref().map(|buyer| buyer.guest.customer.id)),
+            customer,
             limited,
             unwritten: standing.is_some_and(|open| open.unwritten),
             doubtful: false,
@@ -210,6 +208,24 @@ impl Shop {
         Ok(Some(Buyer { guest, kind, binds, degraded }))
     }
 
+    /// The first customer of a session stays its customer; whoever they were merged into is the same one.
+    async fn customer_of(
+        &self,
+        standing: Option<&OpenSession>,
+        buyer: Option<&Buyer>,
+    ) -> Result<Option<CustomerId>, Stop> {
+        let first = standing.and_then(|open| open.customer);
+        let Some(now) = buyer.map(|buyer| buyer.guest.customer.id) else { return Ok(first) };
+        match first {
+            Some(first) if first != now && self.store.present_customer(first).await? != Some(now) => {
+                let detail = "This session was begun for another customer: begin a new one.";
+                let refusal = Refusal::conflict("customer-mismatch", detail);
+                Err(refusal.at(FIELD, "customer-mismatch", "Another customer's code.").into())
+            }
+            _ => Ok(Some(now)),
+        }
+    }
+
     /// The customer with their cards. Where the cards cannot be had in time the basket is quoted without, and says so: a
     /// till never waits, and never fails to sell.
     async fn greet(&self, shown: Shown) -> Result<(Arc<Guest>, Option<&'static str>), Stop> {
@@ -240,7 +256,7 @@ struct Buyer {
     guest: Arc<Guest>,
     kind: CodeKind,
     /// The step of a rotating code that is to be bound to the session.
-    binds: Option<(domain::CustomerId, i64)>,
+    binds: Option<(CustomerId, i64)>,
     /// Why there are no cards.
     degraded: Option<&'static str>,
 }
@@ -272,17 +288,6 @@ fn choose(
         _ => valid.find(|card| card.active),
     };
     Ok(card.map(|Card { id, scope, rate, .. }| ChosenCard { id: *id, scope: scope.clone(), rate: *rate }))
-}
-
-/// The first customer of a session stays its customer.
-fn check_customer(standing: Option<&OpenSession>, buyer: Option<&Buyer>) -> Result<(), Refusal> {
-    match (standing.and_then(|open| open.customer), buyer) {
-        (Some(first), Some(buyer)) if buyer.guest.customer.id != first => {
-            Err(Refusal::conflict("customer-mismatch", "This session was begun for another customer: begin a new one.")
-                .at(FIELD, "customer-mismatch", "Another customer's code."))
-        }
-        _ => Ok(()),
-    }
 }
 
 fn check_currency(asked: Currency, ours: Currency) -> Result<(), Refusal> {

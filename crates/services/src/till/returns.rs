@@ -18,7 +18,7 @@ use serde_json::json;
 use store::idempotency::{self, Claim, Claimed};
 use store::returns::{NewReturn, NewReturnedLine};
 use store::sessions::{self, Outcome};
-use store::{StoreError, customers, limits, returns};
+use store::{StoreError, accounts, customers, limits, returns};
 
 use super::basis::Basis;
 use super::cancel::coupons_again;
@@ -122,8 +122,11 @@ impl Shop {
         let new = NewReturn { id: return_id, session: id, reason: request.reason.trim(), lines };
         returns::insert(&mut tx, &new, now).await?;
         if let Some(customer) = basis.customer() {
-            let amount = customers::add_savings(&mut tx, customer, Amount::ZERO - discount).await?;
-            session.savings = Some(Savings { amount, currency: session.currency });
+            let saved = customers::add_savings(&mut tx, customer, Amount::ZERO - discount).await?;
+            if saved.customer != customer {
+                accounts::follow_receipts(&mut tx, customer, saved.customer).await?;
+            }
+            session.savings = Some(Savings { amount: saved.amount, currency: session.currency });
             let amounts = session
                 .lines
                 .iter()

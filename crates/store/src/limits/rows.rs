@@ -1,6 +1,7 @@
 //! Where a book comes from and goes to: accounts are locked in the order of their keys, and written in one statement.
 
 use chrono::{DateTime, Utc};
+use domain::CustomerId;
 use uuid::Uuid;
 
 use super::book::{Account, Book, Hold};
@@ -83,6 +84,51 @@ pub(super) async fn open_spent(tx: &mut Tx, session: Uuid) -> Result<(Book, Vec<
     .fetch_all(&mut **tx)
     .await?;
     Ok((book, spent))
+}
+
+/// The accounts of these customers' own, locked, in the order of their keys. Their names stand inside the keys, so this reads
+/// all of them; accounts of customers are merged rarely.
+pub(super) async fn of_customers(tx: &mut Tx, customers: &[CustomerId]) -> Result<Vec<(i64, String)>, StoreError> {
+    let marks: Vec<String> = customers.iter().map(|customer| format!("%{}%", super::mark(*customer))).collect();
+    Ok(sqlx::query_as("select id, key from limit_accounts where key like any($1) order by key for update")
+        .bind(marks)
+        .fetch_all(&mut **tx)
+        .await?)
+}
+
+pub(super) async fn rename(tx: &mut Tx, account: i64, key: &str) -> Result<(), StoreError> {
+    sqlx::query("update limit_accounts set key = $2 where id = $1").bind(account).bind(key).execute(&mut **tx).await?;
+    Ok(())
+}
+
+/// Adds one account to another, with its holds and its ledger. Both are locked.
+pub(super) async fn join(tx: &mut Tx, from: i64, into: i64) -> Result<(), StoreError> {
+    let both = [
+        "update limit_accounts t set committed = t.committed + f.committed, reserved = t.reserved + f.reserved, \
+             ceiling = greatest(t.ceiling, t.committed + f.committed + t.reserved + f.reserved) \
+         from limit_accounts f where f.id = $1 and t.id = $2",
+        "insert into limit_holds (session_id, account_id, holder, amount, expires_at) \
+             select session_id, $2, holder, amount, expires_at from limit_holds where account_id = $1 \
+         on conflict (session_id, account_id) do update set amount = limit_holds.amount + excluded.amount, \
+             expires_at = greatest(limit_holds.expires_at, excluded.expires_at)",
+        "update limit_entries set account_id = $2 where account_id = $1",
+    ];
+    for sql in both {
+        sqlx::query(sql).bind(from).bind(into).execute(&mut **tx).await?;
+    }
+    for sql in ["delete from limit_holds where account_id = $1", "delete from limit_accounts where id = $1"] {
+        sqlx::query(sql).bind(from).execute(&mut **tx).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn hand_over_holds(tx: &mut Tx, from: CustomerId, into: CustomerId) -> Result<(), StoreError> {
+    sqlx::query("update limit_holds set holder = $2 where holder = $1")
+        .bind(from.0)
+        .bind(into.0)
+        .execute(&mut **tx)
+        .await?;
+    Ok(())
 }
 
 async fn lock(tx: &mut Tx, keys: &[&str], sessions: &[Uuid]) -> Result<Book, StoreError> {

@@ -1,5 +1,6 @@
 //! The customers' and the staff's stories on the real PostgreSQL, with a clock that stands still and a seeded entropy.
 
+mod accounts;
 mod cards;
 mod menu;
 mod profile;

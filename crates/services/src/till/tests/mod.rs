@@ -1,3 +1,4 @@
+mod accounts;
 mod adapter;
 mod cancel;
 mod close;
