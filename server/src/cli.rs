@@ -114,6 +114,8 @@ enum Bench {
     Import(BenchArgs),
     /// The same cart under Kava and under Vendure
     Peer(BenchArgs),
+    /// What customers buy next, and what completes a basket, against EASE and Python's implicit
+    Preferences(BenchArgs),
     /// Decisions of the promotions engine: how long, how they grow, and that none breaks a law of money
     Promotions(BenchArgs),
     /// Quotes a second against an endpoint that only echoes
@@ -233,6 +235,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(Bench::Quote(args)) => bench::quote::run(args.quick).await?,
         Command::Bench(Bench::Rules(args)) => bench::rules::run(args.quick).await?,
         Command::Bench(Bench::Scale(args)) => bench::scale::run(args.quick).await?,
+        Command::Bench(Bench::Preferences(args)) => bench::preferences::run(args.quick).await?,
         Command::Bench(Bench::Segments(args)) => bench::segments::run(args.quick).await?,
         Command::Bench(Bench::Till(args)) => bench::till::run(args.quick).await?,
     }

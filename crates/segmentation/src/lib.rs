@@ -4,14 +4,17 @@ mod cluster;
 pub mod clustering;
 pub mod clv;
 mod features;
+mod identity;
 mod model;
 mod naming;
+mod stability;
 
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-pub use model::{Model, Report, Segment, fit};
+pub use model::{Model, Report, Segment, fit, refit};
+pub use stability::adjusted_rand;
 
 /// What is known of one customer at one moment. One definition each:
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -31,7 +34,7 @@ pub struct Facts {
 /// How a fit is made; [`Params::check`] makes it usable.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Params {
-    /// The fewest and the most segments beside the newcomers.
+    /// The fewest and the most segments beside the newcomers; the same twice for so many.
     pub segments: (usize, usize),
     /// Below this many customers with a purchase there is no fit.
     pub min_samples: usize,

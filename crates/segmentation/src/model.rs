@@ -5,10 +5,16 @@ use serde::{Deserialize, Serialize};
 
 use crate::features::{self, BEHAVIOUR, Scale};
 use crate::naming::{self, Profile, Whole, quantile};
-use crate::{Decision, Facts, FitError, Rules, cluster};
+use crate::{Decision, Facts, FitError, Rules, cluster, identity, stability};
 
-/// The form of the serialised model. Another form is another number, and is not read.
-const FORMAT: u16 = 1;
+/// The form of the serialised model. One without identities (form 1) is read, and numbered as it stands; others are not.
+const FORMAT: u16 = 2;
+/// Segments of customers drawn again must agree with those of all so far (adjusted Rand index), where any number of them does.
+const STABLE: f64 = 0.8;
+/// A segment whose centre moved further, in standard deviations of the new fit, is another one.
+const ANOTHER: f64 = 1.5;
+/// One that moved further is called by what it is now.
+const RENAMED: f64 = 0.75;
 
 /// What a fit learned.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -25,11 +31,17 @@ struct Stored {
     centroids: Vec<Vec<f64>>,
     segments: Vec<Segment>,
     report: Report,
+    /// The identity that the next new segment gets: none is used twice.
+    #[serde(default)]
+    next_id: u32,
 }
 
 /// One segment as the fit saw it. Money is in minor units.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Segment {
+    /// What it is over all fits: a segment that is found again keeps it, and one that is new gets one that was never used.
+    #[serde(default)]
+    pub id: u32,
     pub name: SegmentName,
     pub size: u64,
     /// Medians of the members.
@@ -50,6 +62,12 @@ pub struct Report {
     pub silhouette: f64,
     /// The mean silhouette of every number of segments that was tried.
     pub tried: Vec<(u16, f64)>,
+    /// How far each of these is found again among customers drawn again: the mean adjusted Rand index, 1 is always.
+    #[serde(default)]
+    pub stability: Vec<(u16, f64)>,
+    /// Segments that were found again of the fit before.
+    #[serde(default)]
+    pub kept: u16,
     /// Mean squared distance to the own centroid, in scaled units.
     pub inertia: f64,
 }
@@ -59,6 +77,15 @@ pub struct Report {
 /// # Errors
 /// [`FitError::TooFew`] under the rules' `min_samples` customers with a purchase.
 pub fn fit(samples: &[Facts], rules: &Rules, seed: u64) -> Result<Model, FitError> {
+    refit(samples, rules, seed, None)
+}
+
+/// Learns segments anew, and finds those of the fit before again: each keeps its identity, and its name as long as it did not
+/// move far, so that who is called something else behaves otherwise.
+///
+/// # Errors
+/// As [`fit`].
+pub fn refit(samples: &[Facts], rules: &Rules, seed: u64, before: Option<&Model>) -> Result<Model, FitError> {
     let params = &rules.0;
     let mut samples: Vec<Facts> = samples.iter().filter(|s| s.frequency > 0).map(features::canonical).collect();
     if samples.len() < params.min_samples {
@@ -71,8 +98,7 @@ pub fn fit(samples: &[Facts], rules: &Rules, seed: u64) -> Result<Model, FitErro
     let scales = features::scales(&rows, width);
     rows.iter_mut().for_each(|row| scale(row, &scales));
 
-    let (centroids, tried) = choose(&rows, width, rules, seed)?;
-    let silhouette = tried.iter().map(|t| t.1).fold(f64::NEG_INFINITY, f64::max).max(-1.0);
+    let Choice { centroids, silhouette, tried, stability } = choose(&rows, width, rules, seed)?;
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); centroids.len()];
     let mut inertia = 0.0;
     for (i, row) in rows.iter().enumerate() {
@@ -82,32 +108,120 @@ pub fn fit(samples: &[Facts], rules: &Rules, seed: u64) -> Result<Model, FitErro
     }
     let inertia = inertia / rows.len() as f64;
     let (centroids, segments) = describe(&samples, centroids, &members, &categories, &params.titles);
-    let report = Report { samples: samples.len() as u64, silhouette, tried, inertia };
-    Ok(Model { stored: Stored { format: FORMAT, categories, scales, centroids, segments, report } })
+    let report = Report { samples: samples.len() as u64, silhouette, tried, stability, kept: 0, inertia };
+    let mut stored = Stored { format: FORMAT, categories, scales, centroids, segments, report, next_id: 1 };
+    recognise(&mut stored, before.map(|before| &before.stored));
+    Ok(Model { stored })
 }
 
-/// Tries every number of segments and keeps the one of the best silhouette; of equal ones the fewest.
-#[expect(clippy::type_complexity, reason = "centroids, and the silhouettes that were tried")]
-fn choose(
-    rows: &[Vec<f64>],
-    width: usize,
-    rules: &Rules,
-    seed: u64,
-) -> Result<(Vec<Vec<f64>>, Vec<(u16, f64)>), FitError> {
+/// Gives every segment its identity: that of the segment before which it is by the assignment that moves all of them least,
+/// if it is near enough, else a new one.
+fn recognise(stored: &mut Stored, before: Option<&Stored>) {
+    let none = Vec::new();
+    let old = before.map_or(&none, |before| &before.centroids);
+    let costs: Vec<Vec<f64>> = (0..stored.centroids.len())
+        .map(|new| (0..old.len()).map(|n| apart(stored, new, before, n)).collect())
+        .collect();
+    let assigned = identity::assign(&costs);
+    stored.next_id = before.map_or(1, |before| before.next_id.max(1));
+    let mut names: Vec<Option<SegmentName>> = Vec::with_capacity(assigned.len());
+    for (new, old) in assigned.into_iter().enumerate() {
+        let found = old.filter(|old| costs[new][*old] <= ANOTHER).and_then(|n| Some((n, before?.segments.get(n)?)));
+        let segment = &mut stored.segments[new];
+        match found {
+            Some((n, known)) => {
+                segment.id = known.id;
+                stored.report.kept += 1;
+                names.push((costs[new][n] <= RENAMED).then(|| known.name.clone()));
+            }
+            None => {
+                segment.id = stored.next_id;
+                stored.next_id = stored.next_id.saturating_add(1);
+                names.push(None);
+            }
+        }
+    }
+    // The old names stay; a new one that is taken is told apart by its rank.
+    let mut taken: Vec<SegmentName> = names.iter().flatten().cloned().collect();
+    for (segment, name) in stored.segments.iter_mut().zip(names) {
+        match name {
+            Some(name) => segment.name = name,
+            None => {
+                while taken.contains(&segment.name) {
+                    let SegmentName::Profile { rank, .. } = &mut segment.name else { break };
+                    *rank = rank.saturating_add(1);
+                }
+                taken.push(segment.name.clone());
+            }
+        }
+    }
+}
+
+/// How far a segment is from one of the fit before, in standard deviations of the new fit. Features are compared by what they
+/// are, categories by their ids: the two fits scale differently, and may look at other categories.
+fn apart(new: &Stored, centroid: usize, before: Option<&Stored>, other: usize) -> f64 {
+    let Some(before) = before else { return f64::MAX };
+    let raw = |stored: &Stored, centroid: usize, place: usize| {
+        let (scale, x) = (stored.scales[place], stored.centroids[centroid][place]);
+        if scale.factor > 0.0 { x / scale.factor + scale.mean } else { scale.mean }
+    };
+    let place_of = |stored: &Stored, id: &String| stored.categories.iter().position(|known| known == id);
+    let mut sum = 0.0;
+    for place in 0..BEHAVIOUR {
+        sum += ((raw(new, centroid, place) - raw(before, other, place)) * new.scales[place].factor).powi(2);
+    }
+    for (n, id) in new.categories.iter().enumerate() {
+        let place = BEHAVIOUR + n;
+        // A category that the old fit did not look at says nothing of how far its segments moved.
+        if let Some(old) = place_of(before, id) {
+            let moved = raw(new, centroid, place) - raw(before, other, BEHAVIOUR + old);
+            sum += (moved * new.scales[place].factor).powi(2);
+        }
+    }
+    if sum.is_finite() { sum.sqrt() } else { f64::MAX }
+}
+
+/// The segments that were chosen, and what was tried.
+struct Choice {
+    centroids: Vec<Vec<f64>>,
+    silhouette: f64,
+    tried: Vec<(u16, f64)>,
+    stability: Vec<(u16, f64)>,
+}
+
+/// Tries every number of segments. Of those that customers drawn again show as well the best silhouette counts, of equal ones
+/// the fewest; where no number is stable, the one that is most.
+fn choose(rows: &[Vec<f64>], width: usize, rules: &Rules, seed: u64) -> Result<Choice, FitError> {
     let distinct = distinct(rows);
     let (few, many) = rules.0.segments;
     let (few, many) = (few.min(distinct), many.min(distinct));
-    let mut best: Option<(f64, Vec<Vec<f64>>)> = None;
-    let mut tried = Vec::new();
+    let (mut found, mut tried, mut stability) = (Vec::new(), Vec::new(), Vec::new());
     for k in few..=many {
         let centroids = cluster::k_means(rows, width, k, rules.0.runs, seed)?;
         let quality = cluster::silhouette(rows, &centroids, rules.0.silhouette_sample);
-        tried.push((u16::try_from(k).unwrap_or(u16::MAX), quality));
-        if best.as_ref().is_none_or(|(b, _)| quality > *b) {
-            best = Some((quality, centroids));
+        // With one number to choose from there is nothing to choose.
+        let stable = if few == many { 1.0 } else { stability::stability(rows, width, &centroids, seed)? };
+        let name = u16::try_from(k).unwrap_or(u16::MAX);
+        tried.push((name, quality));
+        if few != many {
+            stability.push((name, stable));
+        }
+        found.push((centroids, quality, stable));
+    }
+    let any = found.iter().any(|(.., stable)| *stable >= STABLE);
+    let mut best: Option<(Vec<Vec<f64>>, f64, f64)> = None;
+    for (centroids, quality, stable) in found {
+        let worth = match (any, stable >= STABLE) {
+            (true, true) => quality,
+            (true, false) => f64::NEG_INFINITY,
+            (false, _) => stable,
+        };
+        if best.as_ref().is_none_or(|(.., known)| worth > *known) {
+            best = Some((centroids, quality, worth));
         }
     }
-    best.map(|(_, centroids)| (centroids, tried)).ok_or(FitError::Params("no number of segments to try"))
+    let (centroids, silhouette, _) = best.ok_or(FitError::Params("no number of segments to try"))?;
+    Ok(Choice { centroids, silhouette, tried, stability })
 }
 
 /// How many rows differ by more than rounding.
@@ -148,6 +262,7 @@ fn describe(
                 quantile(&values, 0.5)
             };
             let segment = Segment {
+                id: 0,
                 name: SegmentName::Newcomers,
                 size: members.len() as u64,
                 recency_days: median(|f| f.recency_days),
@@ -231,8 +346,13 @@ impl From<Model> for Stored {
 impl TryFrom<Stored> for Model {
     type Error = String;
 
-    fn try_from(stored: Stored) -> Result<Self, String> {
+    fn try_from(mut stored: Stored) -> Result<Self, String> {
         let width = BEHAVIOUR + stored.categories.len();
+        if stored.format == 1 {
+            stored.format = FORMAT;
+            stored.segments.iter_mut().zip(1..).for_each(|(segment, id)| segment.id = id);
+            stored.next_id = u32::try_from(stored.segments.len()).unwrap_or(u32::MAX).saturating_add(1);
+        }
         if stored.format != FORMAT {
             return Err(format!("segment model of format {}, and this Kava reads {FORMAT}", stored.format));
         }

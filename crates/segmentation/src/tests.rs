@@ -129,11 +129,119 @@ fn params_that_make_no_sense_are_refused() {
 fn a_model_of_another_form_is_not_read() {
     let facts: Vec<Facts> = planted(20).into_iter().map(|c| c.1).collect();
     let mut json = serde_json::to_value(fit(&facts, &rules(), 1).unwrap()).unwrap();
-    json["format"] = 2.into();
+    json["format"] = 3.into();
     assert!(serde_json::from_value::<Model>(json.clone()).is_err());
-    json["format"] = 1.into();
+    json["format"] = 2.into();
     json["centroids"][0].as_array_mut().unwrap().pop();
     assert!(serde_json::from_value::<Model>(json).is_err());
+}
+
+/// A model of before there were identities gets them as its segments stand, and new ones go on from there.
+#[test]
+fn a_model_without_identities_is_read_and_numbered() {
+    let facts: Vec<Facts> = planted(20).into_iter().map(|c| c.1).collect();
+    let mut json = serde_json::to_value(fit(&facts, &rules(), 1).unwrap()).unwrap();
+    json["format"] = 1.into();
+    json.as_object_mut().unwrap().remove("next_id");
+    for segment in json["segments"].as_array_mut().unwrap() {
+        segment.as_object_mut().unwrap().remove("id");
+    }
+    let old: Model = serde_json::from_value(json).unwrap();
+    assert_eq!(old.segments().iter().map(|segment| segment.id).collect::<Vec<_>>(), [1, 2, 3]);
+    assert_eq!(ids(&refit(&facts, &rules(), 9, Some(&old)).unwrap()), [1, 2, 3]);
+}
+
+/// The identities, in order.
+fn ids(model: &Model) -> Vec<u32> {
+    let mut ids: Vec<u32> = model.segments().iter().map(|segment| segment.id).collect();
+    ids.sort_unstable();
+    ids
+}
+
+/// What a customer is called, and which segment that is.
+fn place(model: &Model, facts: &Facts) -> (u32, SegmentName) {
+    let segment = model.assign(facts).segment;
+    (model.segments()[usize::from(segment) - 1].id, model.name(segment))
+}
+
+#[test]
+fn a_refit_on_the_same_customers_moves_nobody() {
+    let facts: Vec<Facts> = planted(60).into_iter().map(|c| c.1).collect();
+    let mut model = fit(&facts, &rules(), 7).unwrap();
+    for seed in 8..12 {
+        let again = refit(&facts, &rules(), seed, Some(&model)).unwrap();
+        assert_eq!((ids(&again), again.report().kept), (ids(&model), 3));
+        for facts in &facts {
+            assert_eq!(place(&again, facts), place(&model, facts));
+        }
+        model = again;
+    }
+}
+
+/// Customers drawn again have other medians and other revenues: a few may be called something else, and no segment is new.
+#[test]
+fn a_refit_on_customers_drawn_again_moves_few() {
+    let facts: Vec<Facts> = planted(60).into_iter().map(|c| c.1).collect();
+    let model = fit(&facts, &rules(), 7).unwrap();
+    for draw in 0..5 {
+        let any = |i: usize| ((noise(i, 100 + draw) + 0.5) * facts.len() as f64) as usize;
+        let drawn: Vec<Facts> = (0..facts.len()).map(|i| facts[any(i)].clone()).collect();
+        let again = refit(&drawn, &rules(), 7, Some(&model)).unwrap();
+        let moved = facts.iter().filter(|facts| place(&again, facts) != place(&model, facts)).count();
+        assert!(moved * 50 <= facts.len(), "{moved} of {}", facts.len());
+    }
+}
+
+#[test]
+fn a_segment_that_drifts_keeps_its_identity_and_a_new_one_gets_a_new_one() {
+    let customers = planted(60);
+    let facts: Vec<Facts> = customers.iter().map(|c| c.1.clone()).collect();
+    let model = fit(&facts, &rules(), 7).unwrap();
+    // Everybody comes a quarter less often.
+    let drifted: Vec<Facts> =
+        facts.iter().map(|f| Facts { frequency: (f.frequency * 3).div_ceil(4), ..f.clone() }).collect();
+    let later = refit(&drifted, &rules(), 7, Some(&model)).unwrap();
+    assert_eq!(ids(&later), ids(&model));
+    for (before, after) in facts.iter().zip(&drifted) {
+        assert_eq!(place(&later, after).0, place(&model, before).0);
+    }
+    // The tea drinkers are gone, and somebody altogether different is there.
+    let fresh = |i: usize| Facts {
+        recency_days: 1.0 + noise(i, 5),
+        frequency: 400,
+        monetary: 400.0 * 200_000.0,
+        average_order: 200_000.0 * (1.0 + 0.1 * noise(i, 6)),
+        composition: vec![("catering".to_owned(), 100.0)],
+    };
+    let changed: Vec<Facts> = customers
+        .iter()
+        .enumerate()
+        .map(|(i, (kind, facts))| if *kind == 1 { fresh(i) } else { facts.clone() })
+        .collect();
+    let changed_model = refit(&changed, &rules(), 7, Some(&later)).unwrap();
+    let known = ids(&later);
+    let new: Vec<u32> = ids(&changed_model).into_iter().filter(|id| !known.contains(id)).collect();
+    assert_eq!(new.len(), 1, "{:?} after {known:?}", ids(&changed_model));
+    assert!(new[0] > known[2], "an identity is never used twice");
+    // They come back: that is a new segment once more.
+    let back = refit(&facts, &rules(), 7, Some(&changed_model)).unwrap();
+    assert!(ids(&back).iter().all(|id| !new.contains(id)));
+    assert!(ids(&back)[2] > new[0], "{:?}", ids(&back));
+    let names: HashSet<SegmentName> = back.segments().iter().map(|segment| segment.name.clone()).collect();
+    assert_eq!(names.len(), 3, "no two are called the same");
+}
+
+/// Four customers are four points: four segments of one each have no silhouette, and customers drawn again are others.
+#[test]
+fn a_number_of_segments_that_chance_made_is_not_taken() {
+    let facts: Vec<Facts> = planted(60).into_iter().map(|c| c.1).collect();
+    let model = fit(&facts, &rules(), 7).unwrap();
+    let stable = |k: u16| model.report().stability.iter().find(|(n, _)| *n == k).unwrap().1;
+    assert!(stable(3) > 0.99, "{:?}", model.report());
+    assert!(stable(8) < 0.9, "{:?}", model.report());
+    assert_eq!(model.segments().len(), 3);
+    let fixed = Params { segments: (5, 5), runs: 3, ..Params::default() }.check().unwrap();
+    assert_eq!(fit(&facts, &fixed, 7).unwrap().segments().len(), 5, "fixed is fixed");
 }
 
 fn any_number() -> impl Strategy<Value = f64> {

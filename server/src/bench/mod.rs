@@ -6,6 +6,7 @@ pub mod import;
 mod load;
 pub mod machine;
 pub mod peer;
+pub mod preferences;
 pub mod promotions;
 mod python;
 pub mod quote;

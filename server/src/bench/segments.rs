@@ -2,7 +2,9 @@
 //!
 //! `kmeans_speedup` and `inertia_ratio`: ten runs over overlapping groups of customers. `dbscan_speedup`: dense groups with
 //! people between them. `dbscan_dup_speedup`: the same with every third row a repeated one, as customers of one purchase are.
-//! DBSCAN's labels must be scikit-learn's, row by row.
+//! DBSCAN's labels must be scikit-learn's, row by row. `refit_*` and `assign_*`: the whole segmentation, on a million customers.
+
+mod refit;
 
 use std::path::PathBuf;
 
@@ -110,6 +112,10 @@ pub async fn run(quick: bool) -> anyhow::Result<()> {
         ensure!(identical, "DBSCAN's labels are not scikit-learn's");
         figures[format!("{figure}_speedup")] = json!(rounded(taken / seconds));
         figures[format!("{figure}_ms")] = json!(rounded(seconds * 1e3));
+    }
+    let refit = refit::measure(if quick { 100_000 } else { 1_000_000 })?;
+    for (figure, value) in refit.as_object().into_iter().flatten() {
+        figures[figure] = value.clone();
     }
     println!("{}", json!({"bench": "segments", "figures": figures, "machine": machine()}));
     Ok(())

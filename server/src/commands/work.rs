@@ -68,6 +68,9 @@ fn words(report: &FitReport) -> String {
     );
     let tried = report.tried.iter().map(|(k, s)| format!("{k}: {s:.3}")).collect::<Vec<_>>().join(", ");
     text.push_str(&format!("Silhouettes by number of segments: {tried}.\n"));
+    let found = report.stability.iter().map(|(k, s)| format!("{k}: {s:.2}")).collect::<Vec<_>>().join(", ");
+    text.push_str(&format!("How far each is found again among customers drawn again: {found}.\n"));
+    text.push_str(&format!("{} segments are those of the fit before.\n", report.kept));
     let customers = report.samples.max(1) as f64;
     for (i, segment) in report.segments.iter().enumerate() {
         let money = |minor: f64| {

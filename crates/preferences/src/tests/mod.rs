@@ -8,8 +8,10 @@ use super::*;
 mod baskets;
 mod fisher;
 mod frequent;
+mod ranking;
 mod reference;
 mod rules;
+mod similar;
 
 /// A progress that never calls a search off.
 fn on(_: u64, _: u64) -> ControlFlow<()> {

@@ -27,6 +27,10 @@ pub struct FitReport {
     pub silhouette: f64,
     /// The silhouette of every number of segments that was tried.
     pub tried: Vec<(u16, f64)>,
+    /// How far each number of segments is found again among customers drawn again.
+    pub stability: Vec<(u16, f64)>,
+    /// Segments that were found again of the fit before.
+    pub kept: u16,
     /// Customers whose features were not what their receipts say, and are now.
     pub repaired: u64,
     /// Customers who are called something else than before.
@@ -87,6 +91,8 @@ pub(super) async fn fit_where(
         samples: report.samples,
         silhouette: report.silhouette,
         tried: report.tried.clone(),
+        stability: report.stability.clone(),
+        kept: report.kept,
         repaired,
         moved,
         segments: model.segments().to_vec(),
@@ -106,7 +112,9 @@ async fn fit_within(shop: &Shop, tx: &mut Tx, now: DateTime<Utc>) -> Result<Fitt
     let samples = samples(tx, now).await.map_err(failed)?;
     let titles = store::segments::category_titles(tx).await.map_err(failed)?;
     let currency = store::segments::currency(tx).await.map_err(failed)?;
-    let model = learn(samples, titles).await?;
+    // One that this program cannot read says nothing of which segment is which.
+    let before = shop.model_in_use().await.ok().flatten().map(|(_, model)| model);
+    let model = learn(samples, titles, before).await?;
     let id = SegmentModelId(shop.entropy.id(now));
     let (version, moved) = put_in_use(shop, tx, id, &model, currency, now).await.map_err(failed)?;
     Ok(Fitted { model, version, moved, currency })
@@ -142,10 +150,14 @@ async fn samples(tx: &mut Tx, now: DateTime<Utc>) -> Result<Vec<Facts>, StoreErr
     }
 }
 
-async fn learn(samples: Vec<Facts>, titles: BTreeMap<String, String>) -> Result<Arc<Model>, Refusal> {
+async fn learn(
+    samples: Vec<Facts>,
+    titles: BTreeMap<String, String>,
+    before: Option<Arc<Model>>,
+) -> Result<Arc<Model>, Refusal> {
     let fitted = tokio::task::spawn_blocking(move || {
         let rules = Params { titles, ..Params::default() }.check()?;
-        segmentation::fit(&samples, &rules, SEED)
+        segmentation::refit(&samples, &rules, SEED, before.as_deref())
     });
     match fitted.await {
         Ok(Ok(model)) => Ok(Arc::new(model)),
