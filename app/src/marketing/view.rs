@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::marketing::{ModelSummary, SegmentDashboard};
+use contract::marketing::{CustomerDrift, ModelSummary, SegmentDashboard};
 use domain::Locale;
 use leptos::prelude::*;
 
@@ -13,7 +13,7 @@ use crate::checkout::{OfficeFrame, ShutScreen};
 use crate::fault::{Answer, Fault};
 use crate::i18n::{Text, tr, use_locale};
 use crate::ui::chart::{Bar, BarChart, Bubble, BubbleChart, Stack, StackChart, TONES};
-use crate::ui::date;
+use crate::ui::{Notice, Tone, date};
 
 const TITLE: Text = Text::new("Segments", "Сегменты");
 const LEAD: Text = Text::new(
@@ -26,6 +26,22 @@ const DISCOUNT: Text = Text::new("Discounts given", "Выдано скидок")
 const OF_SHELF: Text = Text::new("of shelf prices", "от обычных цен");
 const SEGMENTS: Text = Text::new("Segments", "Сегменты");
 const SEPARATION: Text = Text::new("separation", "разделимость");
+const STABILITY: Text = Text::new("stability", "устойчивость");
+const DRIFT: Text = Text::new(
+    "Customers are not quite those of the fit before. Moved most:",
+    "Гости уже не совсем те, что при прошлом построении. Сильнее всего сдвинулось:",
+);
+const DRIFT_ALARM: Text = Text::new(
+    "Customers have changed a lot since the fit before, so segments may mean something else now. Moved most:",
+    "Гости сильно изменились с прошлого построения, сегменты могут означать уже другое. Сильнее всего сдвинулось:",
+);
+const DRIFTED: [Text; 5] = [
+    Text::new("days since the last visit", "давность визита"),
+    Text::new("number of visits", "число визитов"),
+    Text::new("spend", "траты"),
+    Text::new("average basket", "средний чек"),
+    Text::new("sizes of the segments", "размеры сегментов"),
+];
 const REVENUE_BARS: Text = Text::new("Revenue by segment", "Выручка по сегментам");
 const REVENUE_HINT: Text =
     Text::new("What members paid, returns taken off.", "Сколько заплатили гости, за вычетом возвратов.");
@@ -102,8 +118,9 @@ fn Dashboard(dashboard: SegmentDashboard) -> impl IntoView {
             <header class="page__head">
                 <h1>{tr(TITLE)}</h1>
                 <p>{tr(LEAD)}</p>
-                {model.map(|model| view! { <p class="soft">{model_words(&model, locale)}</p> })}
+                {model.as_ref().map(|model| view! { <p class="soft">{model_words(model, locale)}</p> })}
             </header>
+            {model.and_then(|model| model.drift).and_then(|drift| drift_notice(&drift, locale))}
             <Headline dashboard/>
             {body}
         </div>
@@ -113,7 +130,10 @@ fn Dashboard(dashboard: SegmentDashboard) -> impl IntoView {
 fn model_words(model: &ModelSummary, locale: Locale) -> String {
     let fitted = date::moment(model.fitted_at, locale);
     let samples = count(model.samples, locale);
-    let separation = format!("{} {}", tr(SEPARATION), decimal(model.silhouette, 2, locale));
+    let mut separation = format!("{} {}", tr(SEPARATION), decimal(model.silhouette, 2, locale));
+    if let Some(stability) = model.stability {
+        separation.push_str(&format!(", {} {}", tr(STABILITY), decimal(stability, 2, locale)));
+    }
     match locale {
         Locale::En => {
             let people = locale.plural(model.samples, ["customer", "customers", "customers"]);
@@ -124,6 +144,19 @@ fn model_words(model: &ModelSummary, locale: Locale) -> String {
             format!("Модель {} от {fitted}, по {samples} {people}, {separation}", model.version)
         }
     }
+}
+
+/// Said only where it matters; the index of what moved most with it.
+fn drift_notice(drift: &CustomerDrift, locale: Locale) -> Option<AnyView> {
+    let worst = drift.worst();
+    if worst < CustomerDrift::NOTICED {
+        return None;
+    }
+    let (tone, words) = if worst < CustomerDrift::ALARM { (Tone::Plain, DRIFT) } else { (Tone::Warn, DRIFT_ALARM) };
+    let CustomerDrift { recency, frequency, monetary, average_order, segments } = *drift;
+    let moved = [recency, frequency, monetary, average_order, segments].iter().position(|x| *x >= worst)?;
+    let words = format!("{} {} ({}).", tr(words), tr(DRIFTED[moved]), decimal(worst, 2, locale));
+    Some(view! { <Notice tone><p>{words}</p></Notice> }.into_any())
 }
 
 #[component]

@@ -3,6 +3,7 @@
 mod cluster;
 pub mod clustering;
 pub mod clv;
+mod drift;
 mod features;
 mod identity;
 mod model;
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+pub use drift::Drift;
 pub use model::{Model, Report, Segment, fit, refit};
 pub use stability::adjusted_rand;
 

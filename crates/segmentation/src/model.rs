@@ -3,6 +3,7 @@
 use domain::SegmentName;
 use serde::{Deserialize, Serialize};
 
+use crate::drift::{Drift, Spread, stability_index};
 use crate::features::{self, BEHAVIOUR, Scale};
 use crate::naming::{self, Profile, Whole, quantile};
 use crate::{Decision, Facts, FitError, Rules, cluster, identity, stability};
@@ -34,6 +35,9 @@ struct Stored {
     /// The identity that the next new segment gets: none is used twice.
     #[serde(default)]
     next_id: u32,
+    /// How the customers' behaviour was spread; of a model from before this was kept there is none.
+    #[serde(default)]
+    spreads: Vec<Spread>,
 }
 
 /// One segment as the fit saw it. Money is in minor units.
@@ -68,6 +72,9 @@ pub struct Report {
     /// Segments that were found again of the fit before.
     #[serde(default)]
     pub kept: u16,
+    /// How far these customers are from those of the fit before; none where that is not known.
+    #[serde(default)]
+    pub drift: Option<Drift>,
     /// Mean squared distance to the own centroid, in scaled units.
     pub inertia: f64,
 }
@@ -96,6 +103,8 @@ pub fn refit(samples: &[Facts], rules: &Rules, seed: u64, before: Option<&Model>
     let width = BEHAVIOUR + categories.len();
     let mut rows: Vec<Vec<f64>> = samples.iter().map(|s| features::raw(s, &categories).collect()).collect();
     let scales = features::scales(&rows, width);
+    let spreads = Spread::of(&rows);
+    let drift = before.and_then(|before| drift(before, &samples, &rows));
     rows.iter_mut().for_each(|row| scale(row, &scales));
 
     let Choice { centroids, silhouette, tried, stability } = choose(&rows, width, rules, seed)?;
@@ -108,10 +117,32 @@ pub fn refit(samples: &[Facts], rules: &Rules, seed: u64, before: Option<&Model>
     }
     let inertia = inertia / rows.len() as f64;
     let (centroids, segments) = describe(&samples, centroids, &members, &categories, &params.titles);
-    let report = Report { samples: samples.len() as u64, silhouette, tried, stability, kept: 0, inertia };
-    let mut stored = Stored { format: FORMAT, categories, scales, centroids, segments, report, next_id: 1 };
+    let report = Report { samples: samples.len() as u64, silhouette, tried, stability, kept: 0, drift, inertia };
+    let mut stored = Stored { format: FORMAT, categories, scales, centroids, segments, report, next_id: 1, spreads };
     recognise(&mut stored, before.map(|before| &before.stored));
     Ok(Model { stored })
+}
+
+/// How far customers, with their features unscaled, are from those that a model was learned from.
+fn drift(before: &Model, samples: &[Facts], rows: &[Vec<f64>]) -> Option<Drift> {
+    let known = &before.stored;
+    let [recency, frequency, monetary, average_order] = known.spreads.as_slice() else { return None };
+    let mut now = vec![0.0; known.segments.len()];
+    for facts in samples {
+        if let Some(place) = usize::from(before.assign(facts).segment).checked_sub(1) {
+            now[place] += 1.0 / samples.len() as f64;
+        }
+    }
+    let all: u64 = known.segments.iter().map(|segment| segment.size).sum();
+    let then: Vec<f64> = known.segments.iter().map(|segment| segment.size as f64 / all.max(1) as f64).collect();
+    let of = |spread: &Spread, place: usize| spread.drift_of(rows.iter().map(|row| row[place]));
+    Some(Drift {
+        recency: of(recency, 0),
+        frequency: of(frequency, 1),
+        monetary: of(monetary, 2),
+        average_order: of(average_order, 3),
+        segments: stability_index(&then, &now),
+    })
 }
 
 /// Gives every segment its identity: that of the segment before which it is by the assignment that moves all of them least,
@@ -361,6 +392,9 @@ impl TryFrom<Stored> for Model {
         }
         if stored.segments.len() != stored.centroids.len() {
             return Err("segment model with segments that have no centroid".to_owned());
+        }
+        if !stored.spreads.iter().all(Spread::is_sound) {
+            return Err("segment model with a spread that makes no sense".to_owned());
         }
         if stored.centroids.iter().flatten().any(|x| !x.is_finite()) {
             return Err("segment model with numbers that are not finite".to_owned());

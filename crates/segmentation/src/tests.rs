@@ -197,11 +197,15 @@ fn a_segment_that_drifts_keeps_its_identity_and_a_new_one_gets_a_new_one() {
     let customers = planted(60);
     let facts: Vec<Facts> = customers.iter().map(|c| c.1.clone()).collect();
     let model = fit(&facts, &rules(), 7).unwrap();
+    let same = refit(&facts, &rules(), 7, Some(&model)).unwrap().report().drift.unwrap();
+    assert!(same.worst() < 1e-9, "{same:?}");
     // Everybody comes a quarter less often.
     let drifted: Vec<Facts> =
         facts.iter().map(|f| Facts { frequency: (f.frequency * 3).div_ceil(4), ..f.clone() }).collect();
     let later = refit(&drifted, &rules(), 7, Some(&model)).unwrap();
     assert_eq!(ids(&later), ids(&model));
+    let drift = later.report().drift.unwrap();
+    assert!(drift.frequency > Drift::ALARM && drift.recency < 1e-9, "{drift:?}");
     for (before, after) in facts.iter().zip(&drifted) {
         assert_eq!(place(&later, after).0, place(&model, before).0);
     }

@@ -1,7 +1,7 @@
 //! Marketing: the segments with what they bring, and what the discounts left of the margin.
 
 use async_trait::async_trait;
-use contract::marketing::{ModelSummary, SegmentDashboard, SegmentRow};
+use contract::marketing::{CustomerDrift, ModelSummary, SegmentDashboard, SegmentRow};
 use contract::staff::StaffCaller;
 use contract::{MarketingApi, Refusal};
 use domain::{Amount, Locale, Rate, SegmentModelId, SegmentName};
@@ -36,6 +36,11 @@ impl MarketingApi for Shop {
                 fitted_at: stored.fitted_at,
                 samples: model.report().samples,
                 silhouette: model.report().silhouette,
+                stability: stability(&model),
+                drift: model.report().drift.map(|drift| {
+                    let segmentation::Drift { recency, frequency, monetary, average_order, segments } = drift;
+                    CustomerDrift { recency, frequency, monetary, average_order, segments }
+                }),
             }),
             customers: rows.iter().map(|row| row.size).sum(),
             revenue: rows.iter().map(|row| row.revenue).sum(),
@@ -43,6 +48,13 @@ impl MarketingApi for Shop {
             rows,
         })
     }
+}
+
+/// Of the number of segments that was taken.
+fn stability(model: &segmentation::Model) -> Option<f64> {
+    let taken = model.segments().len();
+    let mut tried = model.report().stability.iter();
+    tried.find(|(number, _)| usize::from(*number) == taken).map(|(_, stable)| *stable)
 }
 
 fn row(name: SegmentName, figures: &SegmentFigures) -> SegmentRow {

@@ -1,8 +1,8 @@
 //! `kava bench preferences`: who buys what next, and what else goes into a basket.
 //!
 //! The invoices of online_retail, at several cuts: what is known before is learned from, and what each customer buys in the four
-//! weeks after is to be among the first ten. Things that are bought again count, because that is most of what customers buy; `new_*`
-//! is of those that a customer never bought before. The peers (popularity, the last purchase again, EASE, and item-kNN and ALS of
+//! weeks after is to be among the first ten. Things that are bought again count, because that is most of what customers buy, and the
+//! peers may name them as well. The peers (popularity, the last purchase again, EASE, and item-kNN and ALS of
 //! Python's implicit) choose their parameters on the four weeks before the first cut, as ours does before each.
 //!
 //! Groceries: a fifth of the baskets, one item hidden in each, is to be completed.
@@ -105,12 +105,11 @@ impl Cut {
     }
 }
 
-/// Of one list: the gain, the share found, and both of what is new to the customer alone.
-#[derive(Clone, Copy, Default)]
+/// Of one list: the gain, and the share of what was wanted that it has.
+#[derive(Clone, Copy)]
 struct Scores {
     ndcg: f64,
     recall: f64,
-    new_ndcg: Option<f64>,
 }
 
 async fn retail(days: &[i64]) -> anyhow::Result<Value> {
@@ -158,18 +157,13 @@ async fn retail(days: &[i64]) -> anyhow::Result<Value> {
         let all = scores.get(name).map(Vec::as_slice).unwrap_or_default();
         all.iter().map(of).sum::<f64>() / all.len().max(1) as f64
     };
-    let new_mean = |name: &str| {
-        let all: Vec<f64> = scores.get(name).into_iter().flatten().filter_map(|scores| scores.new_ndcg).collect();
-        all.iter().sum::<f64>() / all.len().max(1) as f64
-    };
     let mut figures = json!({"peer": format!("implicit {}", theirs.version), "customers": scores["ours"].len()});
     for name in ["ours"].into_iter().chain(PEERS) {
         let ending = if name == "ours" { String::new() } else { format!("_{name}") };
         figures[format!("ndcg10{ending}")] = json!(rounded4(mean(name, |s| s.ndcg)));
         figures[format!("recall10{ending}")] = json!(rounded4(mean(name, |s| s.recall)));
-        figures[format!("new_ndcg10{ending}")] = json!(rounded4(new_mean(name)));
         let [ndcg, recall] = [mean(name, |s| s.ndcg), mean(name, |s| s.recall)];
-        println!("{name:12} NDCG@10 {ndcg:.4}, recall@10 {recall:.4}, NDCG@10 of new things {:.4}", new_mean(name));
+        println!("{name:12} NDCG@10 {ndcg:.4}, recall@10 {recall:.4}");
     }
     let best =
         PEERS.into_iter().max_by(|a, b| mean(a, |s| s.ndcg).total_cmp(&mean(b, |s| s.ndcg))).context("a peer")?;
@@ -200,15 +194,8 @@ fn told(report: &preferences::ranking::Report) -> String {
 }
 
 fn score(list: &[u32], asked: &Asked) -> Scores {
-    let had: BTreeSet<u32> = asked.history.iter().flat_map(|purchase| purchase.items.iter().copied()).collect();
-    let new: BTreeSet<u32> = asked.wanted.difference(&had).copied().collect();
-    let unknown: Vec<u32> = list.iter().copied().filter(|item| !had.contains(item)).collect();
     let found = list.iter().filter(|item| asked.wanted.contains(item)).count();
-    Scores {
-        ndcg: ndcg(list, &asked.wanted),
-        recall: found as f64 / asked.wanted.len() as f64,
-        new_ndcg: (!new.is_empty()).then(|| ndcg(&unknown, &new)),
-    }
+    Scores { ndcg: ndcg(list, &asked.wanted), recall: found as f64 / asked.wanted.len() as f64 }
 }
 
 /// Normalised and discounted; every wanted item is worth the same.

@@ -3,6 +3,7 @@
 
 use clap::ValueEnum;
 use domain::Locale;
+use segmentation::Drift;
 use services::segment::FitReport;
 use services::{Shop, relay, segment};
 use store::event_log::PgLog;
@@ -71,6 +72,15 @@ fn words(report: &FitReport) -> String {
     let found = report.stability.iter().map(|(k, s)| format!("{k}: {s:.2}")).collect::<Vec<_>>().join(", ");
     text.push_str(&format!("How far each is found again among customers drawn again: {found}.\n"));
     text.push_str(&format!("{} segments are those of the fit before.\n", report.kept));
+    if let Some(drift) = report.drift {
+        let alarm =
+            if drift.worst() >= Drift::ALARM { " Customers are no longer those of the fit before." } else { "" };
+        text.push_str(&format!(
+            "Drift since then (0.1 is noticed, 0.25 is another crowd): recency {:.2}, visits {:.2}, spend {:.2}, basket {:.2}, segments \
+             {:.2}.{alarm}\n",
+            drift.recency, drift.frequency, drift.monetary, drift.average_order, drift.segments
+        ));
+    }
     let customers = report.samples.max(1) as f64;
     for (i, segment) in report.segments.iter().enumerate() {
         let money = |minor: f64| {

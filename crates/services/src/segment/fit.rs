@@ -31,6 +31,8 @@ pub struct FitReport {
     pub stability: Vec<(u16, f64)>,
     /// Segments that were found again of the fit before.
     pub kept: u16,
+    /// How far customers are from those of the fit before; none after the first.
+    pub drift: Option<segmentation::Drift>,
     /// Customers whose features were not what their receipts say, and are now.
     pub repaired: u64,
     /// Customers who are called something else than before.
@@ -93,6 +95,7 @@ pub(super) async fn fit_where(
         tried: report.tried.clone(),
         stability: report.stability.clone(),
         kept: report.kept,
+        drift: report.drift,
         repaired,
         moved,
         segments: model.segments().to_vec(),

@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 use contract::Refusal;
+use segmentation::Drift;
 
 use super::fit::{FitReport, fit_where};
 use crate::Shop;
@@ -21,7 +22,12 @@ const BETWEEN_LOOKS: Duration = Duration::from_secs(300);
 pub async fn run(shop: Shop) {
     loop {
         match fit_when_due(&shop).await {
-            Ok(Some(report)) => tracing::info!(version = report.version, moved = report.moved, "segments fitted"),
+            Ok(Some(report)) => {
+                tracing::info!(version = report.version, moved = report.moved, kept = report.kept, "segments fitted");
+                if let Some(drift) = report.drift.filter(|drift| drift.worst() >= Drift::ALARM) {
+                    tracing::warn!(?drift, "customers are no longer those of the fit before");
+                }
+            }
             Ok(None) => {}
             Err(refusal) if refusal.is("too-few-customers") || refusal.is("import-running") => {
                 tracing::info!(key = refusal.key, "no fit: {}", refusal.detail);
