@@ -1,6 +1,6 @@
 //! `kava bench scale`: how what is done at night grows. Histories of four sizes are imported, their features computed from
-//! scratch, segments fitted, and rules mined; then the same baskets with four numbers of products. docs/scale.md says what
-//! follows from it.
+//! scratch, segments fitted, and rules mined; then, with four numbers of products, rules mined and what goes with what counted and
+//! worked out (EASE). docs/scale.md says what follows from it.
 //!
 //! `growth_*` is by how much the cost of a line (of a customer, for the fit) changes from the smallest size to the largest: 1 is
 //! linear.
@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, ensure};
-use preferences::{Baskets, Bounds, Empty, MinSupport, Params, Ratio, frequent, rules};
+use preferences::{Baskets, Bounds, Counts, Empty, MinSupport, Neighbours, Params, Ratio, frequent, rules};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
@@ -28,6 +28,9 @@ use super::machine::{forget_peak_memory, machine, peak_memory_mib};
 
 const SEED: u64 = 20_261_127;
 const PRODUCTS: u32 = 400;
+/// Of EASE.
+const RIDGE: f64 = 200.0;
+const NEIGHBOURS: usize = 300;
 /// Of the baskets, for rules.
 const SUPPORT: (u32, u32) = (1, 1_000);
 
@@ -38,7 +41,7 @@ const SUPPORT: (u32, u32) = (1, 1_000);
 pub async fn run(quick: bool) -> anyhow::Result<()> {
     let customers: [u32; 4] = if quick { [500, 2_000, 8_000, 32_000] } else { [8_000, 40_000, 200_000, 1_000_000] };
     let (products, baskets): ([u32; 4], u32) =
-        if quick { ([100, 400, 1_600, 6_400], 100_000) } else { ([200, 1_000, 5_000, 25_000], 1_000_000) };
+        if quick { ([100, 200, 400, 800], 100_000) } else { ([500, 1_000, 2_000, 4_000], 1_000_000) };
     let folder = Folder::new()?;
     let by_customers = on_private_postgres(&folder.0, async |postgres| {
         let mut measured = Vec::new();
@@ -113,13 +116,31 @@ async fn night(url: &str, folder: &Path, customers: u32) -> anyhow::Result<Value
     }))
 }
 
-/// Rules of so many baskets with so many products.
+/// Rules, and what goes with what, of so many baskets with so many products.
 fn mined(baskets: u32, products: u32) -> anyhow::Result<Value> {
-    let lists: Vec<Vec<u32>> = sold(baskets / PER_CUSTOMER, products).into_iter().map(|basket| basket.skus).collect();
+    let sold = sold(baskets / PER_CUSTOMER, products);
+    forget_peak_memory();
+    let started = Instant::now();
+    let mut counts = Counts::new(products);
+    for basket in &sold {
+        counts.add(basket.customer, &basket.skus);
+    }
+    let counts_s = started.elapsed().as_secs_f64();
+    let started = Instant::now();
+    let ease = Neighbours::ease(&counts, RIDGE, NEIGHBOURS, &mut || ControlFlow::Continue(()));
+    let (ease_s, ease_mib) = (started.elapsed().as_secs_f64(), peak_memory_mib());
+    ensure!(ease.is_some(), "nobody calls EASE off");
+    drop(counts);
+    let lists: Vec<Vec<u32>> = sold.into_iter().map(|basket| basket.skus).collect();
     let (rules_s, rules, rules_mib) = mine(&lists)?;
-    println!("{products} products in {} baskets: {rules} rules {rules_s:.2} s ({rules_mib} MiB)", lists.len());
+    println!(
+        "{products} products in {} baskets: counted in {counts_s:.1} s, EASE {ease_s:.1} s ({ease_mib} MiB), {rules} rules {rules_s:.2} s \
+         ({rules_mib} MiB)",
+        lists.len()
+    );
     Ok(json!({
-        "products": products, "receipts": lists.len(), "rules_s": rounded(rules_s), "rules_mib": rules_mib, "rules": rules,
+        "products": products, "receipts": lists.len(), "counts_s": rounded(counts_s), "ease_s": rounded(ease_s),
+        "ease_mib": ease_mib, "rules_s": rounded(rules_s), "rules_mib": rules_mib, "rules": rules,
     }))
 }
 
@@ -136,6 +157,8 @@ fn mine(lists: &[Vec<u32>]) -> anyhow::Result<(f64, usize, u64)> {
     Ok((started.elapsed().as_secs_f64(), found.len(), peak_memory_mib()))
 }
 
+/// Groups of products that go together.
+const GROUPS: u32 = 40;
 /// Receipts that a customer has on average.
 const PER_CUSTOMER: u32 = 6;
 
@@ -147,7 +170,7 @@ struct Basket {
 }
 
 /// Half a year of customers who come from once to a dozen times and each have favourites; a few products sell most, as in
-/// shops (a share that falls with the square of the rank).
+/// shops (a share that falls with the square of the rank), and half of the baskets have several of a few that go together.
 fn sold(customers: u32, products: u32) -> Vec<Basket> {
     let mut rng = StdRng::seed_from_u64(SEED);
     let mut baskets = Vec::new();
@@ -159,6 +182,10 @@ fn sold(customers: u32, products: u32) -> Vec<Basket> {
             let mut skus: Vec<u32> = (0..wanted)
                 .map(|_| if rng.random_bool(0.5) { favourites[rng.random_range(0..3)] } else { any(&mut rng) })
                 .collect();
+            if rng.random_bool(0.5) {
+                let group = (rng.random::<f64>().powi(2) * f64::from(GROUPS)) as u32;
+                skus.extend((0..4).filter(|_| rng.random_bool(0.7)).map(|n| (group * 7 + n * 3) % products));
+            }
             skus.sort_unstable();
             skus.dedup();
             baskets.push(Basket { customer, minute: rng.random_range(0..182 * 24 * 60), skus });
