@@ -14,6 +14,18 @@ pub struct SegmentsShown {
     pub dashboard: SegmentDashboard,
 }
 
+/// Asks the fit that is running to end, and comes back to the dashboard.
+#[server(prefix = "/fn", endpoint = "v1/marketing/stop-fit")]
+pub async fn stop_fit() -> Result<Answer<()>, Fault> {
+    let Ok(caller) = crate::visitor::staff() else {
+        leptos_axum::redirect("/staff");
+        return Ok(Err(contract::Refusal::unauthenticated()));
+    };
+    let stopped = crate::visitor::marketing_api()?.stop_fit(&caller).await;
+    leptos_axum::redirect("/marketing/segments");
+    Ok(stopped)
+}
+
 /// The segments of the model in use. Nobody signed in: on to the sign-in.
 #[server(prefix = "/fn", endpoint = "v1/marketing/segments")]
 pub async fn segments() -> Result<Answer<SegmentsShown>, Fault> {

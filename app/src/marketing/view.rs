@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use contract::marketing::{CustomerDrift, ModelSummary, SegmentDashboard};
+use contract::marketing::{CustomerDrift, FitProgress, FitStage, ModelSummary, SegmentDashboard};
 use domain::Locale;
 use leptos::prelude::*;
+use leptos::server_fn::ServerFn;
 
-use super::api::{SegmentsShown, segments};
+use super::api::{SegmentsShown, StopFit, segments};
 use super::state::{count, decimal, share_bp, signed_percent, strongest_categories};
 use super::table::SegmentTable;
 use crate::checkout::{OfficeFrame, ShutScreen};
@@ -27,6 +28,16 @@ const OF_SHELF: Text = Text::new("of shelf prices", "от обычных цен"
 const SEGMENTS: Text = Text::new("Segments", "Сегменты");
 const SEPARATION: Text = Text::new("separation", "разделимость");
 const STABILITY: Text = Text::new("stability", "устойчивость");
+const READING: Text =
+    Text::new("New segments are being fitted. Customers read:", "Строятся новые сегменты. Прочитано гостей:");
+const LEARNING: Text = Text::new(
+    "New segments are being fitted. Numbers of segments tried:",
+    "Строятся новые сегменты. Испробовано вариантов числа сегментов:",
+);
+const PLACING: Text =
+    Text::new("New segments are in use. Customers placed in them:", "Новые сегменты действуют. Распределено гостей:");
+const STOP: Text = Text::new("Stop", "Остановить");
+const AGAIN: Text = Text::new("Look again", "Обновить");
 const DRIFT: Text = Text::new(
     "Customers are not quite those of the fit before. Moved most:",
     "Гости уже не совсем те, что при прошлом построении. Сильнее всего сдвинулось:",
@@ -120,6 +131,7 @@ fn Dashboard(dashboard: SegmentDashboard) -> impl IntoView {
                 <p>{tr(LEAD)}</p>
                 {model.as_ref().map(|model| view! { <p class="soft">{model_words(model, locale)}</p> })}
             </header>
+            {dashboard.fitting.map(|fitting| view! { <Fitting fitting/> })}
             {model.and_then(|model| model.drift).and_then(|drift| drift_notice(&drift, locale))}
             <Headline dashboard/>
             {body}
@@ -143,6 +155,30 @@ fn model_words(model: &ModelSummary, locale: Locale) -> String {
             let people = locale.plural(model.samples, ["гостю", "гостям", "гостям"]);
             format!("Модель {} от {fitted}, по {samples} {people}, {separation}", model.version)
         }
+    }
+}
+
+/// A fit that is running: how far it is, and a way to stop it. A plain form: the page says where it was when it was made.
+#[component]
+fn Fitting(fitting: FitProgress) -> impl IntoView {
+    let locale = use_locale();
+    let stage = match fitting.stage {
+        FitStage::Reading => READING,
+        FitStage::Learning => LEARNING,
+        FitStage::Placing => PLACING,
+    };
+    let done = match fitting.of {
+        0 => count(fitting.done, locale),
+        of => format!("{} / {}", count(fitting.done, locale), count(of, locale)),
+    };
+    view! {
+        <Notice tone=Tone::Plain>
+            <p>{tr(stage)}" "{done}</p>
+            <form method="post" action=StopFit::url() class="row">
+                <button class="button button--small" type="submit">{tr(STOP)}</button>
+                <a href="/marketing/segments" rel="external">{tr(AGAIN)}</a>
+            </form>
+        </Notice>
     }
 }
 

@@ -15,6 +15,30 @@ pub trait MarketingApi: Send + Sync {
     /// # Errors
     /// `forbidden` without the role.
     async fn segments(&self, caller: &StaffCaller, locale: Locale) -> Result<SegmentDashboard, Refusal>;
+
+    /// Asks the fit that is running here to end; where none is, nothing happens. Before its model is in use it changes
+    /// nothing then, after that it finishes.
+    ///
+    /// # Errors
+    /// `forbidden` without the role.
+    async fn stop_fit(&self, caller: &StaffCaller) -> Result<(), Refusal>;
+}
+
+/// A fit that is running in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FitProgress {
+    pub stage: FitStage,
+    /// Customers, or numbers of segments tried.
+    pub done: u64,
+    /// Of so many; 0 while that is not known.
+    pub of: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum FitStage {
+    Reading,
+    Learning,
+    Placing,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +46,8 @@ pub struct SegmentDashboard {
     pub currency: Currency,
     /// `None` before the first fit.
     pub model: Option<ModelSummary>,
+    /// While the segments are fitted anew.
+    pub fitting: Option<FitProgress>,
     pub customers: u64,
     pub revenue: Amount,
     pub discount: Amount,

@@ -11,6 +11,7 @@ mod naming;
 mod stability;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
@@ -67,6 +68,9 @@ impl Default for Params {
 #[derive(Clone, Debug)]
 pub struct Rules(Params);
 
+/// Told how many of how many steps of a fit are done; breaks to call it off.
+pub type Progress<'a> = &'a mut dyn FnMut(u64, u64) -> ControlFlow<()>;
+
 impl Params {
     /// # Errors
     /// [`FitError::Params`] when a number makes no sense.
@@ -97,6 +101,8 @@ pub enum FitError {
     TooFew { found: usize, needed: usize },
     #[error("these parameters make no sense: {0}")]
     Params(&'static str),
+    #[error("the fit was called off")]
+    Cancelled,
     #[error(transparent)]
     Clustering(#[from] clustering::ClusterError),
 }

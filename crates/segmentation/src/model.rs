@@ -1,12 +1,14 @@
 //! The fitted value: everything that places a customer, and what the fit found. Serialisable, versioned, immutable.
 
+use std::ops::ControlFlow;
+
 use domain::SegmentName;
 use serde::{Deserialize, Serialize};
 
 use crate::drift::{Drift, Spread, stability_index};
 use crate::features::{self, BEHAVIOUR, Scale};
 use crate::naming::{self, Profile, Whole, quantile};
-use crate::{Decision, Facts, FitError, Rules, cluster, identity, stability};
+use crate::{Decision, Facts, FitError, Progress, Rules, cluster, identity, stability};
 
 /// The form of the serialised model. One without identities (form 1) is read, and numbered as it stands; others are not.
 const FORMAT: u16 = 2;
@@ -84,15 +86,21 @@ pub struct Report {
 /// # Errors
 /// [`FitError::TooFew`] under the rules' `min_samples` customers with a purchase.
 pub fn fit(samples: &[Facts], rules: &Rules, seed: u64) -> Result<Model, FitError> {
-    refit(samples, rules, seed, None)
+    refit(samples, rules, seed, None, &mut |_, _| ControlFlow::Continue(()))
 }
 
 /// Learns segments anew, and finds those of the fit before again: each keeps its identity, and its name as long as it did not
 /// move far, so that who is called something else behaves otherwise.
 ///
 /// # Errors
-/// As [`fit`].
-pub fn refit(samples: &[Facts], rules: &Rules, seed: u64, before: Option<&Model>) -> Result<Model, FitError> {
+/// As [`fit`], and [`FitError::Cancelled`] when `progress` breaks.
+pub fn refit(
+    samples: &[Facts],
+    rules: &Rules,
+    seed: u64,
+    before: Option<&Model>,
+    progress: Progress<'_>,
+) -> Result<Model, FitError> {
     let params = &rules.0;
     let mut samples: Vec<Facts> = samples.iter().filter(|s| s.frequency > 0).map(features::canonical).collect();
     if samples.len() < params.min_samples {
@@ -107,7 +115,7 @@ pub fn refit(samples: &[Facts], rules: &Rules, seed: u64, before: Option<&Model>
     let drift = before.and_then(|before| drift(before, &samples, &rows));
     rows.iter_mut().for_each(|row| scale(row, &scales));
 
-    let Choice { centroids, silhouette, tried, stability } = choose(&rows, width, rules, seed)?;
+    let Choice { centroids, silhouette, tried, stability } = choose(&rows, width, rules, seed, progress)?;
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); centroids.len()];
     let mut inertia = 0.0;
     for (i, row) in rows.iter().enumerate() {
@@ -222,12 +230,22 @@ struct Choice {
 
 /// Tries every number of segments. Of those that customers drawn again show as well the best silhouette counts, of equal ones
 /// the fewest; where no number is stable, the one that is most.
-fn choose(rows: &[Vec<f64>], width: usize, rules: &Rules, seed: u64) -> Result<Choice, FitError> {
+fn choose(
+    rows: &[Vec<f64>],
+    width: usize,
+    rules: &Rules,
+    seed: u64,
+    progress: Progress<'_>,
+) -> Result<Choice, FitError> {
     let distinct = distinct(rows);
     let (few, many) = rules.0.segments;
     let (few, many) = (few.min(distinct), many.min(distinct));
     let (mut found, mut tried, mut stability) = (Vec::new(), Vec::new(), Vec::new());
+    let steps = (many + 1 - few) as u64;
     for k in few..=many {
+        if progress((k - few) as u64, steps).is_break() {
+            return Err(FitError::Cancelled);
+        }
         let centroids = cluster::k_means(rows, width, k, rules.0.runs, seed)?;
         let quality = cluster::silhouette(rows, &centroids, rules.0.silhouette_sample);
         // With one number to choose from there is nothing to choose.
@@ -238,6 +256,9 @@ fn choose(rows: &[Vec<f64>], width: usize, rules: &Rules, seed: u64) -> Result<C
             stability.push((name, stable));
         }
         found.push((centroids, quality, stable));
+    }
+    if progress(steps, steps).is_break() {
+        return Err(FitError::Cancelled);
     }
     let any = found.iter().any(|(.., stable)| *stable >= STABLE);
     let mut best: Option<(Vec<Vec<f64>>, f64, f64)> = None;

@@ -1,4 +1,5 @@
 use std::collections::{BTreeMap, HashSet};
+use std::ops::ControlFlow;
 
 use domain::segment::{BasketSize, Habit, Presence};
 use domain::{Locale, SegmentName};
@@ -148,7 +149,27 @@ fn a_model_without_identities_is_read_and_numbered() {
     }
     let old: Model = serde_json::from_value(json).unwrap();
     assert_eq!(old.segments().iter().map(|segment| segment.id).collect::<Vec<_>>(), [1, 2, 3]);
-    assert_eq!(ids(&refit(&facts, &rules(), 9, Some(&old)).unwrap()), [1, 2, 3]);
+    assert_eq!(ids(&refitted(&facts, 9, &old).unwrap()), [1, 2, 3]);
+}
+
+fn refitted(facts: &[Facts], seed: u64, before: &Model) -> Result<Model, FitError> {
+    refit(facts, &rules(), seed, Some(before), &mut |_, _| ControlFlow::Continue(()))
+}
+
+#[test]
+fn a_fit_tells_how_far_it_is_and_can_be_called_off() {
+    let facts: Vec<Facts> = planted(20).into_iter().map(|c| c.1).collect();
+    let mut steps = Vec::new();
+    let mut tell = |step, of| {
+        steps.push((step, of));
+        ControlFlow::Continue(())
+    };
+    refit(&facts, &rules(), 7, None, &mut tell).unwrap();
+    assert_eq!(steps, (0..=6).map(|step| (step, 6)).collect::<Vec<_>>(), "three to eight segments are tried");
+    for stop in 0..=6 {
+        let mut tell = |step, _| if step == stop { ControlFlow::Break(()) } else { ControlFlow::Continue(()) };
+        assert_eq!(refit(&facts, &rules(), 7, None, &mut tell), Err(FitError::Cancelled));
+    }
 }
 
 /// The identities, in order.
@@ -169,7 +190,7 @@ fn a_refit_on_the_same_customers_moves_nobody() {
     let facts: Vec<Facts> = planted(60).into_iter().map(|c| c.1).collect();
     let mut model = fit(&facts, &rules(), 7).unwrap();
     for seed in 8..12 {
-        let again = refit(&facts, &rules(), seed, Some(&model)).unwrap();
+        let again = refitted(&facts, seed, &model).unwrap();
         assert_eq!((ids(&again), again.report().kept), (ids(&model), 3));
         for facts in &facts {
             assert_eq!(place(&again, facts), place(&model, facts));
@@ -186,7 +207,7 @@ fn a_refit_on_customers_drawn_again_moves_few() {
     for draw in 0..5 {
         let any = |i: usize| ((noise(i, 100 + draw) + 0.5) * facts.len() as f64) as usize;
         let drawn: Vec<Facts> = (0..facts.len()).map(|i| facts[any(i)].clone()).collect();
-        let again = refit(&drawn, &rules(), 7, Some(&model)).unwrap();
+        let again = refitted(&drawn, 7, &model).unwrap();
         let moved = facts.iter().filter(|facts| place(&again, facts) != place(&model, facts)).count();
         assert!(moved * 50 <= facts.len(), "{moved} of {}", facts.len());
     }
@@ -197,12 +218,12 @@ fn a_segment_that_drifts_keeps_its_identity_and_a_new_one_gets_a_new_one() {
     let customers = planted(60);
     let facts: Vec<Facts> = customers.iter().map(|c| c.1.clone()).collect();
     let model = fit(&facts, &rules(), 7).unwrap();
-    let same = refit(&facts, &rules(), 7, Some(&model)).unwrap().report().drift.unwrap();
+    let same = refitted(&facts, 7, &model).unwrap().report().drift.unwrap();
     assert!(same.worst() < 1e-9, "{same:?}");
     // Everybody comes a quarter less often.
     let drifted: Vec<Facts> =
         facts.iter().map(|f| Facts { frequency: (f.frequency * 3).div_ceil(4), ..f.clone() }).collect();
-    let later = refit(&drifted, &rules(), 7, Some(&model)).unwrap();
+    let later = refitted(&drifted, 7, &model).unwrap();
     assert_eq!(ids(&later), ids(&model));
     let drift = later.report().drift.unwrap();
     assert!(drift.frequency > Drift::ALARM && drift.recency < 1e-9, "{drift:?}");
@@ -222,13 +243,13 @@ fn a_segment_that_drifts_keeps_its_identity_and_a_new_one_gets_a_new_one() {
         .enumerate()
         .map(|(i, (kind, facts))| if *kind == 1 { fresh(i) } else { facts.clone() })
         .collect();
-    let changed_model = refit(&changed, &rules(), 7, Some(&later)).unwrap();
+    let changed_model = refitted(&changed, 7, &later).unwrap();
     let known = ids(&later);
     let new: Vec<u32> = ids(&changed_model).into_iter().filter(|id| !known.contains(id)).collect();
     assert_eq!(new.len(), 1, "{:?} after {known:?}", ids(&changed_model));
     assert!(new[0] > known[2], "an identity is never used twice");
     // They come back: that is a new segment once more.
-    let back = refit(&facts, &rules(), 7, Some(&changed_model)).unwrap();
+    let back = refitted(&facts, 7, &changed_model).unwrap();
     assert!(ids(&back).iter().all(|id| !new.contains(id)));
     assert!(ids(&back)[2] > new[0], "{:?}", ids(&back));
     let names: HashSet<SegmentName> = back.segments().iter().map(|segment| segment.name.clone()).collect();

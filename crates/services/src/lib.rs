@@ -62,6 +62,8 @@ pub struct Shop {
     /// Rung when there is something to tell a till.
     pub(crate) letters: Arc<Notify>,
     pub(crate) simulations: Arc<simulation::Jobs>,
+    /// How far the fit of the segments is, while this process makes one.
+    pub(crate) fitting: Arc<segment::Progress>,
 }
 
 impl Shop {
@@ -90,6 +92,7 @@ impl Shop {
             master_key: None,
             letters: Arc::default(),
             simulations: Arc::default(),
+            fitting: Arc::default(),
         }
     }
 
@@ -109,6 +112,12 @@ impl Shop {
     #[must_use]
     pub fn with_master_key(self, key: adapter::MasterKey) -> Self {
         Self { master_key: Some(key), ..self }
+    }
+
+    /// How far the fit of the segments is, while this process makes one.
+    #[must_use]
+    pub fn fitting(&self) -> &segment::Progress {
+        &self.fitting
     }
 
     /// The store of this shop, for those who keep it company: the relay's bus, the doctor.

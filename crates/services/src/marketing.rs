@@ -1,13 +1,14 @@
 //! Marketing: the segments with what they bring, and what the discounts left of the margin.
 
 use async_trait::async_trait;
-use contract::marketing::{CustomerDrift, ModelSummary, SegmentDashboard, SegmentRow};
+use contract::marketing::{CustomerDrift, FitProgress, FitStage, ModelSummary, SegmentDashboard, SegmentRow};
 use contract::staff::StaffCaller;
 use contract::{MarketingApi, Refusal};
 use domain::{Amount, Locale, Rate, SegmentModelId, SegmentName};
 use store::marketing::SegmentFigures;
 
 use crate::Shop;
+use crate::segment::Stage;
 
 /// Categories that a row shows.
 const STRONGEST: usize = 3;
@@ -31,6 +32,15 @@ impl MarketingApi for Shop {
             .collect();
         Ok(SegmentDashboard {
             currency: settings.currency,
+            fitting: self.fitting.told().map(|(stage, done, of)| FitProgress {
+                stage: match stage {
+                    Stage::Reading => FitStage::Reading,
+                    Stage::Learning => FitStage::Learning,
+                    Stage::Placing => FitStage::Placing,
+                },
+                done,
+                of,
+            }),
             model: model.map(|(stored, model)| ModelSummary {
                 version: u32::try_from(stored.version).unwrap_or(0),
                 fitted_at: stored.fitted_at,
@@ -47,6 +57,14 @@ impl MarketingApi for Shop {
             discount: figures.iter().map(|f| Amount(f.discount)).sum(),
             rows,
         })
+    }
+
+    async fn stop_fit(&self, caller: &StaffCaller) -> Result<(), Refusal> {
+        if !caller.role.may_see_segments() {
+            return Err(Refusal::forbidden("The segments are for marketing."));
+        }
+        self.fitting.stop();
+        Ok(())
     }
 }
 

@@ -23,7 +23,7 @@ use store::{StoreError, Tx};
 use crate::Shop;
 use crate::clock::Draw;
 
-pub use fit::{FitReport, fit};
+pub use fit::{FitReport, Progress, Stage, fit};
 
 /// Models are small and few; more than this is somebody fitting all day.
 const MODELS_KEPT: usize = 16;

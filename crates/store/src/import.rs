@@ -74,9 +74,12 @@ pub struct Existing {
 }
 
 pub async fn existing(tx: &mut Tx, numbers: &[&str]) -> Result<Vec<Existing>, StoreError> {
-    let sql = "select r.id, r.number, r.import_id, r.lines, r.total, r.customer_id, c.external_id as customer
-        from receipts r left join customers c on c.id = r.customer_id
-        where r.source = 'import' and r.number = any($1)";
+    // Each by itself, for the reason of [`customers`].
+    let sql = "select r.id, r.number, r.import_id, r.lines, r.total, r.customer_id,
+            (select external_id from customers where id = r.customer_id) as customer
+        from unnest($1::text[]) as wanted (number), lateral (
+            select id, number, import_id, lines, total, customer_id from receipts
+            where source = 'import' and number = wanted.number limit 1) r";
     Ok(sqlx::query_as(sql).bind(numbers).fetch_all(&mut **tx).await?)
 }
 
@@ -114,8 +117,13 @@ pub struct NewCustomer {
 }
 
 pub async fn customers(tx: &mut Tx, external_ids: &[&str]) -> Result<Vec<(String, Uuid)>, StoreError> {
-    let sql = "select external_id, coalesce(merged_into, id) from customers where external_id = any($1)";
-    Ok(sqlx::query_as(sql).bind(external_ids).fetch_all(&mut **tx).await?)
+    // Each is looked up by itself: while a history is imported the planner does not know yet how many customers there are, and
+    // would compare every one of them with every number asked for.
+    let sql =
+        "select wanted.number, (select coalesce(merged_into, id) from customers where external_id = wanted.number)
+        from unnest($1::text[]) as wanted (number)";
+    let found: Vec<(String, Option<Uuid>)> = sqlx::query_as(sql).bind(external_ids).fetch_all(&mut **tx).await?;
+    Ok(found.into_iter().filter_map(|(number, id)| Some((number, id?))).collect())
 }
 
 /// Which of these static codes and handles somebody has.

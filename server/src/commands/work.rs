@@ -1,12 +1,17 @@
 //! `kava work`: what happens behind the counter. Announces events, forgets what is old, and fits the segments at night;
 //! `--once` does one of these and ends.
 
+use std::time::Duration;
+
 use clap::ValueEnum;
 use domain::Locale;
 use segmentation::Drift;
-use services::segment::FitReport;
+use services::segment::{FitReport, Stage};
 use services::{Shop, relay, segment};
 use store::event_log::PgLog;
+
+/// Of a fit that takes long.
+const BETWEEN_LINES: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -39,7 +44,7 @@ pub async fn run(args: Args, shop: &Shop) -> anyhow::Result<()> {
     let bus = PgLog(shop.store().clone());
     match args.once {
         Some(Job::Segment) => {
-            let report = segment::fit(shop).await.map_err(|refusal| anyhow::anyhow!("{}", refusal.detail))?;
+            let report = fit_told(shop).await.map_err(|refusal| anyhow::anyhow!("{}", refusal.detail))?;
             print!("{}", words(&report));
         }
         Some(Job::Relay) => println!("{} events announced.", relay::relay_all(shop, &bus).await?),
@@ -56,6 +61,31 @@ pub async fn run(args: Args, shop: &Shop) -> anyhow::Result<()> {
         }
     }
     Ok(())
+}
+
+/// Fits, and says on the standard error how far it is whenever that changes.
+async fn fit_told(shop: &Shop) -> Result<FitReport, contract::Refusal> {
+    let fit = segment::fit(shop);
+    tokio::pin!(fit);
+    let mut told = None;
+    loop {
+        tokio::select! {
+            report = &mut fit => return report,
+            () = tokio::time::sleep(BETWEEN_LINES) => {
+                let now = shop.fitting().told();
+                if let Some((stage, done, of)) = now.filter(|_| now != told) {
+                    let what = match stage {
+                        Stage::Reading => "customers read",
+                        Stage::Learning => "numbers of segments tried",
+                        Stage::Placing => "customers placed",
+                    };
+                    let of = if of > 0 { format!(" of {of}") } else { String::new() };
+                    eprintln!("{done}{of} {what}");
+                }
+                told = now;
+            }
+        }
+    }
 }
 
 /// What a fit found, for people.

@@ -60,6 +60,8 @@ async fn the_dashboard_is_what_a_pencil_says() {
     let marketer = caller(&shop, Role::Marketer);
     let refused = shop.segments(&caller(&shop, Role::Cashier), domain::Locale::En).await.unwrap_err();
     assert_eq!(refused.key, "forbidden");
+    assert_eq!(shop.stop_fit(&caller(&shop, Role::Cashier)).await.unwrap_err().key, "forbidden");
+    shop.stop_fit(&marketer).await.unwrap();
 
     let dashboard = shop.segments(&marketer, domain::Locale::En).await.unwrap();
     assert_eq!(dashboard.model, None);

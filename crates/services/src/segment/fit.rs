@@ -1,7 +1,10 @@
 //! The fit: segments learned anew from all receipts, and every customer placed.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use contract::Refusal;
@@ -9,6 +12,7 @@ use domain::{Currency, SegmentModelId, SegmentReason};
 use segmentation::{Facts, FitError, Model, Params};
 use store::segments::Whose;
 use store::{StoreError, Tx};
+use uuid::Uuid;
 
 use super::{SegmentMove, facts, index_of, json, visits};
 use crate::Shop;
@@ -16,8 +20,12 @@ use crate::clock::Draw;
 
 /// The same customers give the same segments, tonight and tomorrow.
 const SEED: u64 = 0x6b61_7661;
-/// Customers that are read or placed at a time.
+/// Customers that are read at a time.
 const PAGE: i64 = 5_000;
+/// Customers that are placed in one transaction, which is how long a purchase of one of them may wait.
+const PLACED_AT_ONCE: i64 = 500;
+/// Between two of these, while baskets come faster than they are written one by one.
+const PAUSE_WHILE_BUSY: Duration = Duration::from_millis(50);
 
 /// What a fit did.
 #[derive(Clone, Debug, PartialEq)]
@@ -42,12 +50,79 @@ pub struct FitReport {
     pub currency: Option<Currency>,
 }
 
-/// Fits the segments from all receipts, stores the model and places every customer, in one transaction. Meanwhile the
-/// shop goes on selling: a customer who buys is placed again.
+/// How far a fit is, and whether somebody wants it to stop. One a process: two fits never run at once.
+#[derive(Debug, Default)]
+pub struct Progress {
+    stage: AtomicU8,
+    done: AtomicU64,
+    of: AtomicU64,
+    stop: AtomicBool,
+}
+
+/// What a fit is at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Features are brought in line with receipts, and read.
+    Reading,
+    /// Numbers of segments are tried.
+    Learning,
+    /// Customers are placed.
+    Placing,
+}
+
+impl Progress {
+    /// The stage, and how much of how much of it is done; none while nothing runs.
+    #[must_use]
+    pub fn told(&self) -> Option<(Stage, u64, u64)> {
+        let stage = match self.stage.load(Ordering::Relaxed) {
+            1 => Stage::Reading,
+            2 => Stage::Learning,
+            3 => Stage::Placing,
+            _ => return None,
+        };
+        Some((stage, self.done.load(Ordering::Relaxed), self.of.load(Ordering::Relaxed)))
+    }
+
+    /// Asks the fit to end. Until its model is in use nothing is changed by it; after that it finishes.
+    pub fn stop(&self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
+
+    fn at(&self, stage: u8, done: u64, of: u64) {
+        self.done.store(done, Ordering::Relaxed);
+        self.of.store(of, Ordering::Relaxed);
+        self.stage.store(stage, Ordering::Relaxed);
+    }
+
+    fn is_stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// Ends what is told of a fit with it, however it ends.
+struct Running<'a>(&'a Progress);
+
+impl<'a> Running<'a> {
+    fn begin(progress: &'a Progress) -> Self {
+        progress.stop.store(false, Ordering::Relaxed);
+        progress.at(1, 0, 0);
+        Self(progress)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.at(0, 0, 0);
+    }
+}
+
+/// Fits the segments from all receipts, puts the model in use, and places every customer, a page at a time: the shop goes on
+/// selling, nobody's purchase waits for longer than a page, and a customer who buys meanwhile is placed by the purchase.
 ///
 /// # Errors
-/// `too-few-customers` to learn from, `import-running` while an import or another fit is at work, else when the store
-/// is away. Then the model in use stays in use.
+/// `too-few-customers` to learn from, `import-running` while an import or another fit is at work, `fit-stopped` when it was
+/// asked to end, else when the store is away. Before the model is in use an error leaves the one before in use; after that
+/// whoever is not placed yet keeps the segment they had, until they buy or the next fit.
 pub async fn fit(shop: &Shop) -> Result<FitReport, Refusal> {
     fit_where(shop, |_| true).await?.ok_or_else(busy)
 }
@@ -58,37 +133,50 @@ pub(super) async fn fit_where(
     shop: &Shop,
     is_wanted: impl Fn(Option<DateTime<Utc>>) -> bool,
 ) -> Result<Option<FitReport>, Refusal> {
+    // Held by itself to the end, and nothing else in it: whatever is written is committed at once.
+    let mut guard = shop.store.begin().await.map_err(|error| shop.failed(&error))?;
+    alone(shop, &mut guard).await?;
+    if !is_wanted(fitted_at(shop, &mut guard).await?) {
+        return Ok(None);
+    }
+    let progress = shop.fitting.clone();
+    let running = Running::begin(&progress);
+    let fitted = fit_alone(shop).await;
+    drop(running);
+    // The lock ends here, so that whoever tries next does not find this fit still at work.
+    let _ = guard.rollback().await;
+    fitted.map(Some)
+}
+
+async fn fit_alone(shop: &Shop) -> Result<FitReport, Refusal> {
     let failed = |error: StoreError| shop.failed(&error);
     let now = shop.clock.now();
 
-    // Repairing is right by itself, and its locks must not be held while the model is fitted.
     let mut tx = shop.store.begin().await.map_err(failed)?;
-    alone(shop, &mut tx).await?;
-    if !is_wanted(fitted_at(shop, &mut tx).await?) {
-        return Ok(None);
-    }
     let repaired = store::segments::refresh(&mut tx, Whose::Everybody).await.map_err(failed)?;
     store::commit(tx).await.map_err(failed)?;
 
     let mut tx = shop.store.begin().await.map_err(failed)?;
-    alone(shop, &mut tx).await?;
-    if !is_wanted(fitted_at(shop, &mut tx).await?) {
-        return Ok(None);
-    }
-    let Fitted { model, version, moved, currency } = match fit_within(shop, &mut tx, now).await {
-        Ok(fitted) => {
-            store::commit(tx).await.map_err(failed)?;
-            fitted
-        }
-        Err(refusal) => {
-            // At once, so that whoever tries next does not find this fit still at work.
-            let _ = tx.rollback().await;
-            return Err(refusal);
-        }
-    };
+    let samples = samples(shop, &mut tx, now).await?;
+    let titles = store::segments::category_titles(&mut tx).await.map_err(failed)?;
+    let currency = store::segments::currency(&mut tx).await.map_err(failed)?;
+    drop(tx);
+    // One that this program cannot read says nothing of which segment is which.
+    let before = shop.model_in_use().await.ok().flatten().map(|(_, model)| model);
+    let model = learn(samples, titles, before, shop.fitting.clone()).await?;
+
+    let id = SegmentModelId(shop.entropy.id(now));
+    let (stored, report) = (json("segment model", &*model), json("segment report", model.report()));
+    let (stored, report) = (stored.map_err(failed)?, report.map_err(failed)?);
+    let mut tx = shop.store.begin().await.map_err(failed)?;
+    let version = store::segments::put_in_use(&mut tx, id, &stored, &report, now).await.map_err(failed)?;
+    store::commit(tx).await.map_err(failed)?;
+    shop.models.keep(id, &model);
+    let placing = Placing { id, model: &model, version, currency, now };
+    let moved = placing.everybody(shop).await.map_err(failed)?;
 
     let report = model.report();
-    Ok(Some(FitReport {
+    Ok(FitReport {
         version: u32::try_from(version).unwrap_or(0),
         samples: report.samples,
         silhouette: report.silhouette,
@@ -100,27 +188,7 @@ pub(super) async fn fit_where(
         moved,
         segments: model.segments().to_vec(),
         currency,
-    }))
-}
-
-struct Fitted {
-    model: Arc<Model>,
-    version: i32,
-    moved: u64,
-    currency: Option<Currency>,
-}
-
-async fn fit_within(shop: &Shop, tx: &mut Tx, now: DateTime<Utc>) -> Result<Fitted, Refusal> {
-    let failed = |error: StoreError| shop.failed(&error);
-    let samples = samples(tx, now).await.map_err(failed)?;
-    let titles = store::segments::category_titles(tx).await.map_err(failed)?;
-    let currency = store::segments::currency(tx).await.map_err(failed)?;
-    // One that this program cannot read says nothing of which segment is which.
-    let before = shop.model_in_use().await.ok().flatten().map(|(_, model)| model);
-    let model = learn(samples, titles, before).await?;
-    let id = SegmentModelId(shop.entropy.id(now));
-    let (version, moved) = put_in_use(shop, tx, id, &model, currency, now).await.map_err(failed)?;
-    Ok(Fitted { model, version, moved, currency })
+    })
 }
 
 /// Until the end of `tx` nobody else imports or fits.
@@ -140,16 +208,25 @@ fn busy() -> Refusal {
     )
 }
 
-async fn samples(tx: &mut Tx, now: DateTime<Utc>) -> Result<Vec<Facts>, StoreError> {
-    let imports_end = store::segments::imports_end(tx).await?.unwrap_or(now);
+fn stopped() -> Refusal {
+    Refusal::conflict("fit-stopped", "The fit was stopped before its end. The segments are those of the fit before.")
+}
+
+async fn samples(shop: &Shop, tx: &mut Tx, now: DateTime<Utc>) -> Result<Vec<Facts>, Refusal> {
+    let failed = |error: StoreError| shop.failed(&error);
+    let imports_end = store::segments::imports_end(tx).await.map_err(failed)?.unwrap_or(now);
     let mut samples = Vec::new();
     let mut after = None;
     loop {
-        let page = store::segments::page(tx, after, PAGE).await?;
+        if shop.fitting.is_stopped() {
+            return Err(stopped());
+        }
+        let page = store::segments::page(tx, after, PAGE).await.map_err(failed)?;
         let Some(last) = page.last() else { return Ok(samples) };
         after = Some(last.id);
         let bought = page.iter().filter(|features| features.visits > 0);
         samples.extend(bought.map(|features| facts(features, if features.at_till { now } else { imports_end })));
+        shop.fitting.at(1, samples.len() as u64, 0);
     }
 }
 
@@ -157,63 +234,85 @@ async fn learn(
     samples: Vec<Facts>,
     titles: BTreeMap<String, String>,
     before: Option<Arc<Model>>,
+    progress: Arc<Progress>,
 ) -> Result<Arc<Model>, Refusal> {
     let fitted = tokio::task::spawn_blocking(move || {
         let rules = Params { titles, ..Params::default() }.check()?;
-        segmentation::refit(&samples, &rules, SEED, before.as_deref())
+        segmentation::refit(&samples, &rules, SEED, before.as_deref(), &mut |done, of| {
+            progress.at(2, done, of);
+            if progress.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })
     });
     match fitted.await {
         Ok(Ok(model)) => Ok(Arc::new(model)),
         Ok(Err(error @ FitError::TooFew { .. })) => Err(Refusal::unacceptable("too-few-customers", error.to_string())),
+        Ok(Err(FitError::Cancelled)) | Err(_) => Err(stopped()),
         Ok(Err(error)) => Err(Refusal::unacceptable("fit-failed", error.to_string())),
-        Err(_) => Err(Refusal::conflict("fit-stopped", "The fit was stopped before its end.")),
     }
 }
 
-/// Stores the model, and places everybody with a purchase who is not placed by it; until a whole round finds nobody,
-/// because people buy for the first time meanwhile.
-async fn put_in_use(
-    shop: &Shop,
-    tx: &mut Tx,
+/// A model that is in use, and whom it has not placed yet.
+struct Placing<'a> {
     id: SegmentModelId,
-    model: &Arc<Model>,
+    model: &'a Arc<Model>,
+    version: i32,
     currency: Option<Currency>,
     now: DateTime<Utc>,
-) -> Result<(i32, u64), StoreError> {
-    let (stored, report) = (json("segment model", &**model)?, json("segment report", model.report())?);
-    let version = store::segments::put_in_use(tx, id, &stored, &report, now).await?;
-    let imports_end = store::segments::imports_end(tx).await?.unwrap_or(now);
-    let mut moved = 0;
-    loop {
-        let mut after = None;
+}
+
+impl Placing<'_> {
+    /// Places everybody with a purchase, until a whole round finds nobody, because people buy for the first time meanwhile.
+    /// Gives how many are called something else.
+    async fn everybody(&self, shop: &Shop) -> Result<u64, StoreError> {
+        let (mut moved, mut placed) = (0, 0);
         loop {
-            let mut page = store::segments::lock_unplaced(tx, id, after, PAGE).await?;
-            let Some(last) = page.last() else { break };
-            after = Some(last.id);
-            let (mut placed, mut changes, mut announced) = (Vec::new(), Vec::new(), Vec::new());
-            for features in &mut page {
-                let from = shop.name_within(tx, features).await?;
-                let end = if features.at_till { now } else { imports_end };
-                features.segment_index = index_of(model, &facts(features, end));
-                features.segment_model = Some(id.0);
-                placed.push((features.id, features.segment_index));
-                let to = model.name(u16::try_from(features.segment_index).unwrap_or(0));
-                if from != to {
-                    let version = u32::try_from(version).unwrap_or(0);
-                    let reason = SegmentReason::Fit { version, visits: visits(features), currency };
-                    let (change, event) = shop.announcement(features, &SegmentMove { from, to, reason }, now)?;
-                    changes.push(change);
-                    announced.push(event);
-                }
+            let mut after = None;
+            loop {
+                let mut tx = shop.store.begin().await?;
+                let (some, last, called) = self.page(shop, &mut tx, after).await?;
+                store::commit(tx).await?;
+                let Some(last) = last else { break };
+                (after, placed, moved) = (Some(last), placed + some, moved + called);
+                shop.fitting.at(3, placed, self.model.report().samples);
+                // The tills come first: what they lock this page had for a moment, and the next one waits while they are many.
+                let pause = if shop.counter.is_busy() { PAUSE_WHILE_BUSY } else { Duration::ZERO };
+                tokio::time::sleep(pause).await;
             }
-            moved += changes.len() as u64;
-            store::segments::place(tx, id, &placed).await?;
-            store::segments::keep_changes(tx, &changes, now).await?;
-            store::outbox::append(tx, &announced).await?;
+            if after.is_none() {
+                return Ok(moved);
+            }
         }
-        if after.is_none() {
-            shop.models.keep(id, model);
-            return Ok((version, moved));
+    }
+
+    /// How many were placed, the last of them, and how many are called something else.
+    async fn page(
+        &self,
+        shop: &Shop,
+        tx: &mut Tx,
+        after: Option<Uuid>,
+    ) -> Result<(u64, Option<Uuid>, u64), StoreError> {
+        let imports_end = store::segments::imports_end(tx).await?.unwrap_or(self.now);
+        let mut page = store::segments::lock_unplaced(tx, self.id, after, PLACED_AT_ONCE).await?;
+        let last = page.last().map(|features| features.id);
+        let (mut placed, mut changes, mut announced) = (Vec::new(), Vec::new(), Vec::new());
+        for features in &mut page {
+            let from = shop.name_within(tx, features).await?;
+            let end = if features.at_till { self.now } else { imports_end };
+            features.segment_index = index_of(self.model, &facts(features, end));
+            features.segment_model = Some(self.id.0);
+            placed.push((features.id, features.segment_index));
+            let to = self.model.name(u16::try_from(features.segment_index).unwrap_or(0));
+            if from != to {
+                let version = u32::try_from(self.version).unwrap_or(0);
+                let reason = SegmentReason::Fit { version, visits: visits(features), currency: self.currency };
+                let (change, event) = shop.announcement(features, &SegmentMove { from, to, reason }, self.now)?;
+                changes.push(change);
+                announced.push(event);
+            }
         }
+        store::segments::place(tx, self.id, &placed).await?;
+        store::segments::keep_changes(tx, &changes, self.now).await?;
+        store::outbox::append(tx, &announced).await?;
+        Ok((placed.len() as u64, last, changes.len() as u64))
     }
 }

@@ -251,6 +251,58 @@ async fn too_few_customers_and_an_import_at_work_are_told() {
     drop(tx);
 }
 
+/// A fit that waits for a row tells that it reads; asked to stop, it leaves everything as it was.
+#[tokio::test]
+async fn a_fit_that_is_asked_to_stop_changes_nothing() {
+    let scene = Scene::set().await;
+    scene.crowd().await;
+    let first = fit(&scene.shop).await.unwrap();
+    assert_eq!(scene.shop.fitting().told(), None);
+    let placed = scene.features().await;
+
+    scene.run("update customers set spent = spent + 1").await;
+    let mut held = scene.pool.begin().await.unwrap();
+    sqlx::query("select 1 from customers for update").execute(&mut *held).await.unwrap();
+    let shop = scene.shop.clone();
+    let fitting = tokio::spawn(async move { fit(&shop).await });
+    while scene.shop.fitting().told().is_none() {
+        tokio::task::yield_now().await;
+    }
+    assert!(matches!(scene.shop.fitting().told(), Some((Stage::Reading, ..))));
+    scene.shop.fitting().stop();
+    held.rollback().await.unwrap();
+    assert!(fitting.await.unwrap().unwrap_err().is("fit-stopped"));
+    assert_eq!(scene.shop.fitting().told(), None);
+    assert_eq!(scene.features().await, placed, "the features were brought in line, and nobody was placed anew");
+    assert_eq!(
+        scene.count("select max(version)::bigint from segment_models where in_use").await,
+        i64::from(first.version)
+    );
+    // The next one is not stopped by what was said to this one.
+    assert_eq!(fit(&scene.shop).await.unwrap().version, 2);
+}
+
+/// Placing takes a page of customers at a time, so that whoever buys while one is stuck is not held up.
+#[tokio::test]
+async fn a_customer_who_is_held_holds_up_no_other_ones_purchase() {
+    let scene = Scene::set().await;
+    let crowd = scene.crowd().await;
+    fit(&scene.shop).await.unwrap();
+    let newcomer = scene.customer().await;
+    let mut held = scene.pool.begin().await.unwrap();
+    sqlx::query("select 1 from customers where id = $1 for update").bind(crowd[0].0).execute(&mut *held).await.unwrap();
+    let shop = scene.shop.clone();
+    let fitting = tokio::spawn(async move { fit(&shop).await });
+    while !matches!(scene.shop.fitting().told(), Some((Stage::Placing | Stage::Learning, ..))) {
+        tokio::task::yield_now().await;
+    }
+    let (_, _, moved) = scene.buy(newcomer, 0, &[("espresso", 260)]).await;
+    assert!(moved.is_some());
+    held.rollback().await.unwrap();
+    fitting.await.unwrap().unwrap();
+    assert_eq!(scene.count("select count(distinct segment_model) from customers where visits > 0").await, 1);
+}
+
 #[tokio::test]
 async fn an_imported_history_ends_with_the_import() {
     let scene = Scene::set().await;

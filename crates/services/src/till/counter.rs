@@ -96,6 +96,11 @@ impl Default for Counter {
 }
 
 impl Counter {
+    /// Whether baskets come faster than they are written one by one.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.journal.is_busy()
+    }
+
     fn shard(&self, id: SessionId) -> &Mutex<HashMap<SessionId, Arc<Queue<Place>>>> {
         let mut hasher = DefaultHasher::new();
         id.hash(&mut hasher);
