@@ -135,6 +135,11 @@ pub fn App() -> impl IntoView {
                     ssr=SsrMode::Async
                 />
                 <Route
+                    path=(StaticSegment("marketing"), StaticSegment("together"))
+                    view=crate::marketing::together::TogetherPage
+                    ssr=SsrMode::Async
+                />
+                <Route
                     path=(StaticSegment("demo"), StaticSegment("messages"))
                     view=crate::admin::DemoMessagesPage
                     ssr=SsrMode::Async

@@ -79,6 +79,7 @@ for (const locale of ['en', 'ru'] as const) {
         const code = await customer.cardNumber();
         await prefer(marketer.page);
         await look(marketer.page, '/marketing/segments', `segments-${suffix}`);
+        await look(marketer.page, '/marketing/together', `together-${suffix}`);
         await look(marketer.page, '/staff', `staff-choice-${suffix}`);
         await look(marketer.page, '/checkout', `checkout-forbidden-${suffix}`);
 

@@ -96,3 +96,15 @@ test('a purchase shows in the revenue at once, and a cancelled one does not', as
   const cancelled = await revenue();
   expect(cancelled).toBeLessThan(before + 100_000);
 });
+
+test('what is bought together is told with how often, and sorted by what it sells', async ({ marketer: { page } }) => {
+  await open(page, '/marketing/segments');
+  await page.getByRole('link', { name: 'Bought together' }).click();
+  await expect(page.getByRole('heading', { level: 1, name: 'Bought together' })).toBeVisible();
+  const table = page.getByRole('region', { name: 'Products' }).getByRole('table');
+  const lifts = (await column(table, /times as often/i)).map(Number);
+  expect(lifts.length).toBeGreaterThan(0);
+  for (const lift of lifts) expect(lift, 'more often than by chance').toBeGreaterThanOrEqual(1);
+  const together = (await column(table, /baskets with both/i)).map(whole);
+  for (const baskets of together) expect(baskets).toBeGreaterThanOrEqual(5);
+});

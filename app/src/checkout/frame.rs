@@ -16,6 +16,7 @@ const SKIP: Text = Text::new("Skip to content", "К содержанию");
 const PLACES: Text = Text::new("Staff screens", "Экраны сотрудников");
 const CHECKOUT: Text = Text::new("Checkout", "Касса");
 const SEGMENTS: Text = Text::new("Segments", "Сегменты");
+const TOGETHER: Text = Text::new("Bought together", "Берут вместе");
 const SIGN_IN: Text = Text::new("Sign in", "Войти");
 const SIGN_OUT: Text = Text::new("Sign out", "Выйти");
 
@@ -40,7 +41,10 @@ pub fn OfficeFrame(
                 <a class="app__brand" href="/staff"><Logo/>"Kava"</a>
                 <nav class="nav nav--staff" aria-label=tr(PLACES)>
                     {sells.then(|| view! { <A href="/checkout">{tr(CHECKOUT)}</A> })}
-                    {sees.then(|| view! { <A href="/marketing/segments">{tr(SEGMENTS)}</A> })}
+                    {sees.then(|| view! {
+                        <A href="/marketing/segments">{tr(SEGMENTS)}</A>
+                        <A href="/marketing/together">{tr(TOGETHER)}</A>
+                    })}
                 </nav>
                 <div class="app__end">
                     <LanguageLink/>

@@ -1,8 +1,10 @@
-//! What marketing sees. Route: [`SegmentsPage`] at `/marketing/segments`.
+//! What marketing sees. Routes: [`SegmentsPage`] at `/marketing/segments`, [`together::TogetherPage`] at
+//! `/marketing/together`.
 
 pub mod api;
 pub mod state;
 mod table;
+pub mod together;
 mod view;
 
 pub use view::SegmentsPage;

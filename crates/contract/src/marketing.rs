@@ -16,12 +16,47 @@ pub trait MarketingApi: Send + Sync {
     /// `forbidden` without the role.
     async fn segments(&self, caller: &StaffCaller, locale: Locale) -> Result<SegmentDashboard, Refusal>;
 
+    /// What is bought together, over the baskets of the last year; products and categories by their names in `locale`.
+    /// `None` before it was worked out.
+    ///
+    /// # Errors
+    /// `forbidden` without the role.
+    async fn together(&self, caller: &StaffCaller, locale: Locale) -> Result<Option<BoughtTogether>, Refusal>;
+
     /// Asks the fit that is running here to end; where none is, nothing happens. Before its model is in use it changes
     /// nothing then, after that it finishes.
     ///
     /// # Errors
     /// `forbidden` without the role.
     async fn stop_fit(&self, caller: &StaffCaller) -> Result<(), Refusal>;
+}
+
+/// Rules of baskets: those that sell most beyond chance first.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BoughtTogether {
+    pub made_at: DateTime<Utc>,
+    /// The oldest basket that was looked at.
+    pub since: DateTime<Utc>,
+    pub baskets: u64,
+    pub products: Vec<TogetherRule>,
+    pub categories: Vec<TogetherRule>,
+}
+
+/// Who has `seen` in the basket has `expected` as well, so often.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TogetherRule {
+    pub seen: Vec<String>,
+    pub expected: Vec<String>,
+    /// Baskets with both.
+    pub baskets: u64,
+    /// Of all baskets.
+    pub support: Rate,
+    /// Of the baskets with what is seen, those with what is expected.
+    pub confidence: Rate,
+    /// Of all baskets, those with what is expected.
+    pub expected_anyway: Rate,
+    /// How many times as often both meet as by chance.
+    pub lift: f64,
 }
 
 /// A fit that is running in this process.

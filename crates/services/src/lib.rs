@@ -22,6 +22,7 @@ pub mod simulation;
 pub mod snapshot;
 pub mod staff;
 pub mod till;
+pub mod together;
 mod zone;
 
 #[cfg(test)]

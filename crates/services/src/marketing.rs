@@ -1,7 +1,9 @@
 //! Marketing: the segments with what they bring, and what the discounts left of the margin.
 
 use async_trait::async_trait;
-use contract::marketing::{CustomerDrift, FitProgress, FitStage, ModelSummary, SegmentDashboard, SegmentRow};
+use contract::marketing::{
+    BoughtTogether, CustomerDrift, FitProgress, FitStage, ModelSummary, SegmentDashboard, SegmentRow,
+};
 use contract::staff::StaffCaller;
 use contract::{MarketingApi, Refusal};
 use domain::{Amount, Locale, Rate, SegmentModelId, SegmentName};
@@ -57,6 +59,13 @@ impl MarketingApi for Shop {
             discount: figures.iter().map(|f| Amount(f.discount)).sum(),
             rows,
         })
+    }
+
+    async fn together(&self, caller: &StaffCaller, locale: Locale) -> Result<Option<BoughtTogether>, Refusal> {
+        if !caller.role.may_see_segments() {
+            return Err(Refusal::forbidden("What is bought together is for marketing."));
+        }
+        self.bought_together(locale).await.map_err(|error| self.failed(&error))
     }
 
     async fn stop_fit(&self, caller: &StaffCaller) -> Result<(), Refusal> {

@@ -4,6 +4,7 @@
 mod error;
 
 pub mod accounts;
+pub mod baskets;
 pub mod campaigns;
 pub mod cards;
 pub mod catalogue;

@@ -24,6 +24,8 @@ pub struct Args {
 enum Job {
     /// Fit the segments and place every customer
     Segment,
+    /// Work out what is bought together
+    Baskets,
     /// Announce the events that wait
     Relay,
     /// Forget old answers, baskets, codes, log-ins and announced events
@@ -46,6 +48,13 @@ pub async fn run(args: Args, shop: &Shop) -> anyhow::Result<()> {
         Some(Job::Segment) => {
             let report = fit_told(shop).await.map_err(|refusal| anyhow::anyhow!("{}", refusal.detail))?;
             print!("{}", words(&report));
+        }
+        Some(Job::Baskets) => {
+            let found = shop.mine_baskets().await.map_err(|refusal| anyhow::anyhow!("{}", refusal.detail))?;
+            println!(
+                "{} baskets of the last year: {} rules of products and {} of categories. See /marketing/together.",
+                found.baskets, found.products, found.categories
+            );
         }
         Some(Job::Relay) => println!("{} events announced.", relay::relay_all(shop, &bus).await?),
         Some(Job::Sweep) => {

@@ -77,6 +77,7 @@ pub async fn demo(shop: &Shop) -> Result<Demo, Refusal> {
     };
     seeded.await.map_err(|e: StoreError| shop.failed(&e))?;
     crate::segment::fit(shop).await?;
+    shop.mine_baskets().await?;
     Ok(DEMO)
 }
 

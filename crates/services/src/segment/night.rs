@@ -9,6 +9,7 @@ use segmentation::Drift;
 
 use super::fit::{FitReport, fit_where};
 use crate::Shop;
+use crate::together::Found;
 
 /// When nobody shops: the hour of the fit, on the shop's clocks.
 const NIGHT: u32 = 3;
@@ -34,8 +35,20 @@ pub async fn run(shop: Shop) {
             }
             Err(refusal) => tracing::warn!(key = refusal.key, "no fit: {}", refusal.detail),
         }
+        match mine_when_due(&shop).await {
+            Ok(Some(found)) => tracing::info!(?found, "what is bought together was worked out"),
+            Ok(None) => {}
+            Err(refusal) => tracing::info!(key = refusal.key, "no rules of baskets: {}", refusal.detail),
+        }
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
+}
+
+/// Works out what is bought together as often as segments are fitted. Two processes that do it at once find the same.
+async fn mine_when_due(shop: &Shop) -> Result<Option<Found>, Refusal> {
+    let (now, zone) = (shop.clock.now(), shop.zone().await?);
+    let mined_at = shop.mined_at().await.map_err(|error| shop.failed(&error))?;
+    if is_due(mined_at, now, zone) { shop.mine_baskets().await.map(Some) } else { Ok(None) }
 }
 
 /// Fits if it is time to; `None` where it is not, or another process was quicker.
