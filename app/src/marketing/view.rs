@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use contract::marketing::{CustomerDrift, FitProgress, FitStage, ModelSummary, SegmentDashboard};
+use contract::marketing::{FitProgress, FitStage, ModelSummary, SegmentDashboard};
 use domain::Locale;
+use domain::segment::Drift;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 
@@ -183,13 +184,13 @@ fn Fitting(fitting: FitProgress) -> impl IntoView {
 }
 
 /// Said only where it matters; the index of what moved most with it.
-fn drift_notice(drift: &CustomerDrift, locale: Locale) -> Option<AnyView> {
+fn drift_notice(drift: &Drift, locale: Locale) -> Option<AnyView> {
     let worst = drift.worst();
-    if worst < CustomerDrift::NOTICED {
+    if worst < Drift::NOTICED {
         return None;
     }
-    let (tone, words) = if worst < CustomerDrift::ALARM { (Tone::Plain, DRIFT) } else { (Tone::Warn, DRIFT_ALARM) };
-    let CustomerDrift { recency, frequency, monetary, average_order, segments } = *drift;
+    let (tone, words) = if worst < Drift::ALARM { (Tone::Plain, DRIFT) } else { (Tone::Warn, DRIFT_ALARM) };
+    let Drift { recency, frequency, monetary, average_order, segments } = *drift;
     let moved = [recency, frequency, monetary, average_order, segments].iter().position(|x| *x >= worst)?;
     let words = format!("{} {} ({}).", tr(words), tr(DRIFTED[moved]), decimal(worst, 2, locale));
     Some(view! { <Notice tone><p>{words}</p></Notice> }.into_any())

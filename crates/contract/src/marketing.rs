@@ -2,6 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use domain::segment::Drift;
 use domain::{Amount, Currency, Locale, Rate, SegmentName};
 use serde::{Deserialize, Serialize};
 
@@ -100,29 +101,7 @@ pub struct ModelSummary {
     /// How far these segments are found again among customers drawn again: 1 is always.
     pub stability: Option<f64>,
     /// How far customers were from those of the fit before: population stability indices; `None` for the first fit.
-    pub drift: Option<CustomerDrift>,
-}
-
-/// Population stability indices: under 0.1 is nothing, from 0.25 on is another crowd.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct CustomerDrift {
-    pub recency: f64,
-    pub frequency: f64,
-    pub monetary: f64,
-    pub average_order: f64,
-    pub segments: f64,
-}
-
-impl CustomerDrift {
-    pub const NOTICED: f64 = 0.1;
-    pub const ALARM: f64 = 0.25;
-
-    /// The largest of them.
-    #[must_use]
-    pub fn worst(&self) -> f64 {
-        let Self { recency, frequency, monetary, average_order, segments } = *self;
-        [recency, frequency, monetary, average_order, segments].into_iter().fold(0.0, f64::max)
-    }
+    pub drift: Option<Drift>,
 }
 
 /// One segment. Money is over the purchases of its present members; recency is against the newest purchase known.

@@ -35,6 +35,32 @@ pub enum BasketSize {
     Small,
 }
 
+/// How far customers now are from those of the fit before: the population stability index of each feature, over tenths of
+/// the customers then, and of the segments that they would be in. Under 0.1 is nothing, from 0.25 on is another crowd
+/// (Siddiqi 2006, "Credit risk scorecards").
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Drift {
+    pub recency: f64,
+    pub frequency: f64,
+    pub monetary: f64,
+    pub average_order: f64,
+    pub segments: f64,
+}
+
+impl Drift {
+    /// From here on somebody should look.
+    pub const NOTICED: f64 = 0.1;
+    /// From here on the segments before were learned from other customers.
+    pub const ALARM: f64 = 0.25;
+
+    /// The largest of them.
+    #[must_use]
+    pub fn worst(&self) -> f64 {
+        let Self { recency, frequency, monetary, average_order, segments } = *self;
+        [recency, frequency, monetary, average_order, segments].into_iter().fold(0.0, f64::max)
+    }
+}
+
 /// What a segment is called. Structured, so that it reads naturally in every language.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

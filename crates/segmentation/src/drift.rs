@@ -5,32 +5,6 @@ use serde::{Deserialize, Serialize};
 use crate::features::BEHAVIOUR;
 use crate::naming::quantile;
 
-/// How far customers now are from those of the fit before: the population stability index of each feature, over tenths of
-/// the customers then, and of the segments that they would be in. Under 0.1 is nothing, from 0.25 on is another crowd
-/// (Siddiqi 2006, "Credit risk scorecards").
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Drift {
-    pub recency: f64,
-    pub frequency: f64,
-    pub monetary: f64,
-    pub average_order: f64,
-    pub segments: f64,
-}
-
-impl Drift {
-    /// From here on somebody should look.
-    pub const NOTICED: f64 = 0.1;
-    /// From here on the segments before were learned from other customers.
-    pub const ALARM: f64 = 0.25;
-
-    /// The largest of them.
-    #[must_use]
-    pub fn worst(&self) -> f64 {
-        let Self { recency, frequency, monetary, average_order, segments } = *self;
-        [recency, frequency, monetary, average_order, segments].into_iter().fold(0.0, f64::max)
-    }
-}
-
 /// How a feature was spread over the customers of a fit: marks between its tenths, and the share of the customers in each,
 /// which is a tenth but where many are equal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

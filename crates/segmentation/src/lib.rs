@@ -15,7 +15,6 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
-pub use drift::Drift;
 pub use model::{Model, Report, Segment, fit, refit};
 pub use stability::adjusted_rand;
 

@@ -3,9 +3,10 @@
 use std::ops::ControlFlow;
 
 use domain::SegmentName;
+use domain::segment::Drift;
 use serde::{Deserialize, Serialize};
 
-use crate::drift::{Drift, Spread, stability_index};
+use crate::drift::{Spread, stability_index};
 use crate::features::{self, BEHAVIOUR, Scale};
 use crate::naming::{self, Profile, Whole, quantile};
 use crate::{Decision, Facts, FitError, Progress, Rules, cluster, identity, stability};

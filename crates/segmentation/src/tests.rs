@@ -1,7 +1,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::ops::ControlFlow;
 
-use domain::segment::{BasketSize, Habit, Presence};
+use domain::segment::{BasketSize, Drift, Habit, Presence};
 use domain::{Locale, SegmentName};
 use proptest::prelude::*;
 

@@ -1,9 +1,7 @@
 //! Marketing: the segments with what they bring, and what the discounts left of the margin.
 
 use async_trait::async_trait;
-use contract::marketing::{
-    BoughtTogether, CustomerDrift, FitProgress, FitStage, ModelSummary, SegmentDashboard, SegmentRow,
-};
+use contract::marketing::{BoughtTogether, FitProgress, FitStage, ModelSummary, SegmentDashboard, SegmentRow};
 use contract::staff::StaffCaller;
 use contract::{MarketingApi, Refusal};
 use domain::{Amount, Locale, Rate, SegmentModelId, SegmentName};
@@ -49,10 +47,7 @@ impl MarketingApi for Shop {
                 samples: model.report().samples,
                 silhouette: model.report().silhouette,
                 stability: stability(&model),
-                drift: model.report().drift.map(|drift| {
-                    let segmentation::Drift { recency, frequency, monetary, average_order, segments } = drift;
-                    CustomerDrift { recency, frequency, monetary, average_order, segments }
-                }),
+                drift: model.report().drift,
             }),
             customers: rows.iter().map(|row| row.size).sum(),
             revenue: rows.iter().map(|row| row.revenue).sum(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use domain::Locale;
-use segmentation::Drift;
+use domain::segment::Drift;
 use services::segment::{FitReport, Stage};
 use services::{Shop, relay, segment};
 use store::event_log::PgLog;

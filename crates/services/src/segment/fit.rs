@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use contract::Refusal;
+use domain::segment::Drift;
 use domain::{Currency, SegmentModelId, SegmentReason};
 use segmentation::{Facts, FitError, Model, Params};
 use store::segments::Whose;
@@ -40,7 +41,7 @@ pub struct FitReport {
     /// Segments that were found again of the fit before.
     pub kept: u16,
     /// How far customers are from those of the fit before; none after the first.
-    pub drift: Option<segmentation::Drift>,
+    pub drift: Option<Drift>,
     /// Customers whose features were not what their receipts say, and are now.
     pub repaired: u64,
     /// Customers who are called something else than before.

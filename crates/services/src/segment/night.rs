@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 use contract::Refusal;
-use segmentation::Drift;
+use domain::segment::Drift;
 
 use super::fit::{FitReport, fit_where};
 use crate::Shop;
