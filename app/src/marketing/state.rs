@@ -195,6 +195,7 @@ mod tests {
             revenue: Amount(revenue),
             average_discount: Rate(0),
             margin_after_discount_bp: margin,
+            worth: None,
             composition: vec![("Tea".to_owned(), Rate(5_000)), (format!("C{revenue}"), Rate(1_000))],
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use contract::marketing::{FitProgress, FitStage, ModelSummary, SegmentDashboard};
+use contract::marketing::{FitProgress, FitStage, LifetimeAccuracy, ModelSummary, SegmentDashboard, SegmentWorth};
 use domain::Locale;
 use domain::segment::Drift;
 use leptos::prelude::*;
@@ -39,6 +39,15 @@ const PLACING: Text =
     Text::new("New segments are in use. Customers placed in them:", "Новые сегменты действуют. Распределено гостей:");
 const STOP: Text = Text::new("Stop", "Остановить");
 const AGAIN: Text = Text::new("Look again", "Обновить");
+const SEGMENT: Text = Text::new("Segment", "Сегмент");
+const STILL: Text = Text::new("Still customers", "Ещё с нами");
+const TO_COME: Text = Text::new("Purchases in 12 months", "Покупок за 12 месяцев");
+const WORTH_EACH: Text = Text::new("Worth each", "Ценность гостя");
+const WORTH: Text = Text::new("From now on", "Что впереди");
+const WORTH_HINT: Text = Text::new(
+    "Foretold for the next twelve months; worth is what is earned of it, at today's value.",
+    "Прогноз на двенадцать месяцев; ценность: сколько на этом будет заработано, в сегодняшних деньгах.",
+);
 const DRIFT: Text = Text::new(
     "Customers are not quite those of the fit before. Moved most:",
     "Гости уже не совсем те, что при прошлом построении. Сильнее всего сдвинулось:",
@@ -233,6 +242,54 @@ fn Unfitted() -> impl IntoView {
     }
 }
 
+/// What a member of each segment is worth from now on, and how far such forecasts can be trusted.
+#[component]
+fn WorthTable(
+    rows: Vec<(String, SegmentWorth)>,
+    #[prop(optional_no_strip)] accuracy: Option<LifetimeAccuracy>,
+    currency: domain::Currency,
+) -> impl IntoView {
+    let locale = use_locale();
+    let heads = [(SEGMENT, ""), (STILL, "num"), (TO_COME, "num"), (WORTH_EACH, "num")];
+    let heads = heads.map(|(head, class)| view! { <th scope="col" class=class>{tr(head)}</th> }).collect_view();
+    let rows = rows.into_iter().map(|(name, worth)| {
+        view! {
+            <tr>
+                <th scope="row">{name}</th>
+                <td class="num">{worth.alive.display(locale)}</td>
+                <td class="num">{decimal(worth.purchases, 1, locale)}</td>
+                <td class="num">{worth.value.display(currency, locale)}</td>
+            </tr>
+        }
+    });
+    view! {
+        <section class="stack" aria-labelledby="worth-title">
+            <h2 id="worth-title">{tr(WORTH)}</h2>
+            <p class="soft">{tr(WORTH_HINT)}" "{accuracy.map(|accuracy| trusted(&accuracy, locale))}</p>
+            <div class="panel panel--flush">
+                <div class="table-wrap" role="region" aria-labelledby="worth-title" tabindex="0">
+                    <table class="table"><thead><tr>{heads}</tr></thead><tbody>{rows.collect_view()}</tbody></table>
+                </div>
+            </div>
+        </section>
+    }
+}
+
+fn trusted(accuracy: &LifetimeAccuracy, locale: Locale) -> String {
+    let number = |x: f64| decimal(x, 2, locale);
+    let (weeks, error, rates) =
+        (decimal(accuracy.weeks, 0, locale), number(accuracy.error), number(accuracy.error_of_rates));
+    match locale {
+        Locale::En => format!(
+            "The last {weeks} weeks, foretold from those before: {error} purchases off a customer; everybody going on as before \
+             would have been {rates} off."
+        ),
+        Locale::Ru => format!(
+            "Проверка на последних неделях ({weeks}): ошибка {error} покупки на гостя; если бы все ходили как раньше, она была бы {rates}."
+        ),
+    }
+}
+
 #[component]
 fn Fitted(dashboard: SegmentDashboard) -> impl IntoView {
     let locale = use_locale();
@@ -272,6 +329,10 @@ fn Fitted(dashboard: SegmentDashboard) -> impl IntoView {
             text: row.revenue.display(currency, locale),
         })
         .collect();
+    let worth: Vec<(String, SegmentWorth)> =
+        rows.iter().enumerate().filter_map(|(index, row)| Some((name(index), row.worth?))).collect();
+    let worth = (!worth.is_empty()).then_some(worth);
+    let lifetime = dashboard.lifetime;
     let mut series = strongest_categories(rows, TONES - 1);
     let rest = series.len();
     let stacks: Vec<Stack> = rows
@@ -303,5 +364,6 @@ fn Fitted(dashboard: SegmentDashboard) -> impl IntoView {
             <h2 id="figures-title">{tr(TABLE)}</h2>
             <div class="panel panel--flush"><SegmentTable dashboard/></div>
         </section>
+        {worth.map(|rows| view! { <WorthTable rows accuracy=lifetime currency/> })}
     }
 }

@@ -88,6 +88,27 @@ pub struct SegmentDashboard {
     pub revenue: Amount,
     pub discount: Amount,
     pub rows: Vec<SegmentRow>,
+    /// How good the forecast of `SegmentRow::worth` is; `None` where there is none, or the history is too short to tell.
+    pub lifetime: Option<LifetimeAccuracy>,
+}
+
+/// Means over the members of a segment, for twelve months from now: BG/NBD and Gamma-Gamma.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SegmentWorth {
+    /// How many of them are still customers.
+    pub alive: Rate,
+    pub purchases: f64,
+    /// At the margin and today's value.
+    pub value: Amount,
+}
+
+/// Purchases of the last quarter of the history, foretold from the rest: the mean absolute error a customer, beside that of
+/// everybody going on as before.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LifetimeAccuracy {
+    pub weeks: f64,
+    pub error: f64,
+    pub error_of_rates: f64,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -121,6 +142,8 @@ pub struct SegmentRow {
     /// (revenue - cost) over revenue, in basis points, over lines whose cost is known; `None` where none is, negative
     /// when sold below cost.
     pub margin_after_discount_bp: Option<i64>,
+    /// What a member is worth from now on, on average; `None` where there is no forecast.
+    pub worth: Option<SegmentWorth>,
     /// The three strongest categories of what members buy, with their shares of spend.
     pub composition: Vec<(String, Rate)>,
 }

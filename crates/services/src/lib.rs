@@ -12,6 +12,7 @@ pub mod customer;
 pub mod grants;
 mod guests;
 pub mod import;
+pub mod lifetime;
 pub mod marketing;
 pub mod offline;
 pub mod pace;

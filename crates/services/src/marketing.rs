@@ -1,13 +1,16 @@
 //! Marketing: the segments with what they bring, and what the discounts left of the margin.
 
 use async_trait::async_trait;
-use contract::marketing::{BoughtTogether, FitProgress, FitStage, ModelSummary, SegmentDashboard, SegmentRow};
+use contract::marketing::{
+    BoughtTogether, FitProgress, FitStage, LifetimeAccuracy, ModelSummary, SegmentDashboard, SegmentRow, SegmentWorth,
+};
 use contract::staff::StaffCaller;
 use contract::{MarketingApi, Refusal};
 use domain::{Amount, Locale, Rate, SegmentModelId, SegmentName};
 use store::marketing::SegmentFigures;
 
 use crate::Shop;
+use crate::lifetime::Worth;
 use crate::segment::Stage;
 
 /// Categories that a row shows.
@@ -22,12 +25,15 @@ impl MarketingApi for Shop {
         let settings = self.settings().await?;
         let model = self.model_in_use().await.map_err(|e| self.failed(&e))?;
         let id = model.as_ref().map(|(stored, _)| SegmentModelId(stored.id));
+        let forecast = self.foretold(id).await.map_err(|e| self.failed(&e))?;
         let figures = self.store.segment_figures(id, self.clock.now(), locale).await.map_err(|e| self.failed(&e))?;
         let rows: Vec<SegmentRow> = figures
             .iter()
             .map(|figures| {
                 let index = u16::try_from(figures.segment).unwrap_or(0);
-                row(model.as_ref().map_or(SegmentName::Newcomers, |(_, model)| model.name(index)), figures)
+                let worth = forecast.as_ref().and_then(|forecast| forecast.segments.get(&figures.segment)).map(worth);
+                let name = model.as_ref().map_or(SegmentName::Newcomers, |(_, model)| model.name(index));
+                SegmentRow { worth, ..row(name, figures) }
             })
             .collect();
         Ok(SegmentDashboard {
@@ -53,6 +59,11 @@ impl MarketingApi for Shop {
             revenue: rows.iter().map(|row| row.revenue).sum(),
             discount: figures.iter().map(|f| Amount(f.discount)).sum(),
             rows,
+            lifetime: forecast.and_then(|forecast| forecast.accuracy).map(|accuracy| LifetimeAccuracy {
+                weeks: accuracy.weeks,
+                error: accuracy.error,
+                error_of_rates: accuracy.error_of_rates,
+            }),
         })
     }
 
@@ -70,6 +81,11 @@ impl MarketingApi for Shop {
         self.fitting.stop();
         Ok(())
     }
+}
+
+fn worth(worth: &Worth) -> SegmentWorth {
+    let alive = Rate((worth.alive.clamp(0.0, 1.0) * 10_000.0).round() as u32);
+    SegmentWorth { alive, purchases: worth.purchases, value: worth.amount() }
 }
 
 /// Of the number of segments that was taken.
@@ -95,6 +111,7 @@ fn row(name: SegmentName, figures: &SegmentFigures) -> SegmentRow {
         revenue: Amount(figures.revenue),
         average_discount: share(figures.discount, figures.revenue.saturating_add(figures.discount)),
         margin_after_discount_bp: margin(figures.costed_revenue, figures.cost),
+        worth: None,
         composition: strongest.into_iter().take(STRONGEST).map(|(t, s)| (t.clone(), share(s, spend))).collect(),
     }
 }

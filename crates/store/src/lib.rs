@@ -17,6 +17,7 @@ pub mod grants;
 pub mod history;
 pub mod idempotency;
 pub mod import;
+pub mod lifetime;
 pub mod limits;
 pub mod logins;
 pub mod marketing;

@@ -6,6 +6,7 @@ use std::time::Duration;
 use clap::ValueEnum;
 use domain::Locale;
 use domain::segment::Drift;
+use services::lifetime::Forecast;
 use services::segment::{FitReport, Stage};
 use services::{Shop, relay, segment};
 use store::event_log::PgLog;
@@ -24,6 +25,8 @@ pub struct Args {
 enum Job {
     /// Fit the segments and place every customer
     Segment,
+    /// Foretell what customers are worth
+    Lifetime,
     /// Work out what is bought together
     Baskets,
     /// Announce the events that wait
@@ -48,6 +51,10 @@ pub async fn run(args: Args, shop: &Shop) -> anyhow::Result<()> {
         Some(Job::Segment) => {
             let report = fit_told(shop).await.map_err(|refusal| anyhow::anyhow!("{}", refusal.detail))?;
             print!("{}", words(&report));
+        }
+        Some(Job::Lifetime) => {
+            let forecast = shop.foretell().await.map_err(|refusal| anyhow::anyhow!("{}", refusal.detail))?;
+            print!("{}", forecast_words(&forecast));
         }
         Some(Job::Baskets) => {
             let found = shop.mine_baskets().await.map_err(|refusal| anyhow::anyhow!("{}", refusal.detail))?;
@@ -95,6 +102,43 @@ async fn fit_told(shop: &Shop) -> Result<FitReport, contract::Refusal> {
             }
         }
     }
+}
+
+/// What a forecast found, for people.
+fn forecast_words(forecast: &Forecast) -> String {
+    let (often, worth) = (&forecast.purchases.model, &forecast.values.model);
+    let mut text = format!(
+        "BG/NBD of {} customers, in weeks: r {:.3}, alpha {:.3}, a {:.3}, b {:.3}, log-likelihood {:.2}.\n\
+         Gamma-Gamma of {} who came again: p {:.3}, q {:.3}, gamma {:.1}.\nMargin {:.1} %.\n",
+        forecast.purchases.customers,
+        often.r(),
+        often.alpha(),
+        often.a(),
+        often.b(),
+        forecast.purchases.log_likelihood,
+        forecast.values.customers,
+        worth.p(),
+        worth.q(),
+        worth.gamma(),
+        100.0 * forecast.margin
+    );
+    if let Some(accuracy) = forecast.accuracy {
+        text.push_str(&format!(
+            "The last {:.0} weeks, foretold from those before: {:.2} purchases off on average; everybody going on as before would \
+             have been {:.2} off.\n",
+            accuracy.weeks, accuracy.error, accuracy.error_of_rates
+        ));
+    }
+    for (segment, worth) in &forecast.segments {
+        text.push_str(&format!(
+            "Segment {segment}: {} customers, {:.0} % still there, {:.1} purchases in twelve months, worth {} minor units each\n",
+            worth.customers,
+            100.0 * worth.alive,
+            worth.purchases,
+            worth.amount().minor()
+        ));
+    }
+    text
 }
 
 /// What a fit found, for people.

@@ -6,9 +6,11 @@ use chrono::{DateTime, TimeDelta, Timelike, Utc};
 use chrono_tz::Tz;
 use contract::Refusal;
 use domain::segment::Drift;
+use store::StoreError;
 
 use super::fit::{FitReport, fit_where};
 use crate::Shop;
+use crate::lifetime::Forecast;
 use crate::together::Found;
 
 /// When nobody shops: the hour of the fit, on the shop's clocks.
@@ -35,6 +37,13 @@ pub async fn run(shop: Shop) {
             }
             Err(refusal) => tracing::warn!(key = refusal.key, "no fit: {}", refusal.detail),
         }
+        match foretell_when_due(&shop).await {
+            Ok(Some(forecast)) => {
+                tracing::info!(accuracy = ?forecast.accuracy, "what customers are worth was foretold")
+            }
+            Ok(None) => {}
+            Err(refusal) => tracing::info!(key = refusal.key, "no forecast: {}", refusal.detail),
+        }
         match mine_when_due(&shop).await {
             Ok(Some(found)) => tracing::info!(?found, "what is bought together was worked out"),
             Ok(None) => {}
@@ -42,6 +51,19 @@ pub async fn run(shop: Shop) {
         }
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
+}
+
+/// Foretells what customers are worth after every new fit, whose segments the means are of.
+async fn foretell_when_due(shop: &Shop) -> Result<Option<Forecast>, Refusal> {
+    let failed = |error: StoreError| shop.failed(&error);
+    let fitted_at = shop.store.segment_model_in_use().await.map_err(failed)?.map(|model| model.fitted_at);
+    let made_at = shop.store.lifetime_forecast().await.map_err(failed)?.map(|stored| stored.made_at);
+    let now = shop.clock.now();
+    // One that was refused is not tried again before the next fit is due.
+    if fitted_at.is_none() || made_at >= fitted_at || fitted_at < Some(now - APART) {
+        return Ok(None);
+    }
+    shop.foretell().await.map(Some)
 }
 
 /// Works out what is bought together as often as segments are fitted. Two processes that do it at once find the same.
