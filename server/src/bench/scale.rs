@@ -39,7 +39,7 @@ const SUPPORT: (u32, u32) = (1, 1_000);
 /// # Errors
 /// When PostgreSQL does not start, or an import or a fit fails.
 pub async fn run(quick: bool) -> anyhow::Result<()> {
-    let customers: [u32; 4] = if quick { [500, 2_000, 8_000, 32_000] } else { [8_000, 40_000, 200_000, 1_000_000] };
+    let customers: [u32; 4] = if quick { [500, 2_000, 8_000, 32_000] } else { [4_000, 20_000, 100_000, 400_000] };
     let (products, baskets): ([u32; 4], u32) =
         if quick { ([100, 200, 400, 800], 100_000) } else { ([500, 1_000, 2_000, 4_000], 1_000_000) };
     let folder = Folder::new()?;
