@@ -99,7 +99,7 @@ test('a purchase shows in the revenue at once, and a cancelled one does not', as
 
 test('what is bought together is told with how often, and sorted by what it sells', async ({ marketer: { page } }) => {
   await open(page, '/marketing/segments');
-  await page.getByRole('link', { name: 'Bought together' }).click();
+  await page.getByRole('link', { name: 'Together', exact: true }).click();
   await expect(page.getByRole('heading', { level: 1, name: 'Bought together' })).toBeVisible();
   const table = page.getByRole('region', { name: 'Products' }).getByRole('table');
   const lifts = (await column(table, /times as often/i)).map(Number);

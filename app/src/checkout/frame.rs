@@ -16,7 +16,7 @@ const SKIP: Text = Text::new("Skip to content", "К содержанию");
 const PLACES: Text = Text::new("Staff screens", "Экраны сотрудников");
 const CHECKOUT: Text = Text::new("Checkout", "Касса");
 const SEGMENTS: Text = Text::new("Segments", "Сегменты");
-const TOGETHER: Text = Text::new("Bought together", "Берут вместе");
+const TOGETHER: Text = Text::new("Together", "Вместе");
 const SIGN_IN: Text = Text::new("Sign in", "Войти");
 const SIGN_OUT: Text = Text::new("Sign out", "Выйти");
 

@@ -91,7 +91,7 @@ pub fn fit(samples: &[Facts], rules: &Rules, seed: u64) -> Result<Model, FitErro
 }
 
 /// Learns segments anew, and finds those of the fit before again: each keeps its identity, and its name as long as it did not
-/// move far, so that who is called something else behaves otherwise.
+/// move far and the customers around it are not others (drift): so who is called something else behaves otherwise.
 ///
 /// # Errors
 /// As [`fit`], and [`FitError::Cancelled`] when `progress` breaks.
@@ -164,6 +164,8 @@ fn recognise(stored: &mut Stored, before: Option<&Stored>) {
         .collect();
     let assigned = identity::assign(&costs);
     stored.next_id = before.map_or(1, |before| before.next_id.max(1));
+    // Names say where a segment stands among all: among other customers it may stand elsewhere.
+    let same_crowd = stored.report.drift.is_none_or(|drift| drift.worst() < Drift::ALARM);
     let mut names: Vec<Option<SegmentName>> = Vec::with_capacity(assigned.len());
     for (new, old) in assigned.into_iter().enumerate() {
         let found = old.filter(|old| costs[new][*old] <= ANOTHER).and_then(|n| Some((n, before?.segments.get(n)?)));
@@ -172,7 +174,7 @@ fn recognise(stored: &mut Stored, before: Option<&Stored>) {
             Some((n, known)) => {
                 segment.id = known.id;
                 stored.report.kept += 1;
-                names.push((costs[new][n] <= RENAMED).then(|| known.name.clone()));
+                names.push((same_crowd && costs[new][n] <= RENAMED).then(|| known.name.clone()));
             }
             None => {
                 segment.id = stored.next_id;

@@ -30,7 +30,9 @@ const HELD_OUT: f64 = 0.25;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Forecast {
     pub purchases: Fit<BgNbd>,
-    pub values: Fit<GammaGamma>,
+    /// None where values spread so far that their likeliest model has no mean, or nobody learned from: then a customer's own
+    /// mean and everybody's are weighed by how often they came again.
+    pub values: Option<Fit<GammaGamma>>,
     /// The share of a purchase that is earned, over lines whose cost is known; 1 where none is.
     pub margin: f64,
     pub accuracy: Option<Accuracy>,
@@ -125,6 +127,10 @@ fn forecast(days: &[PurchaseDay], margin: f64) -> Result<Forecast, FitError> {
     let end = days.iter().map(|day| day.day).max().unwrap_or(0);
     let observed = summaries(&purchases, WEEK, end)?;
     let (often, worth) = fits(&observed)?;
+    let values = match &worth {
+        Some(fit) => fit.model,
+        None => weighed(&purchases)?,
+    };
     let segment_of: BTreeMap<Uuid, i16> = days.iter().map(|day| (day.customer, day.segment)).collect();
     let horizon =
         Horizon { periods: MONTHS, period_in_units: WEEKS_A_MONTH, discount_rate: DISCOUNT, margin_rate: margin };
@@ -135,7 +141,7 @@ fn forecast(days: &[PurchaseDay], margin: f64) -> Result<Forecast, FitError> {
         segment.alive += often.model.probability_alive(&one.summary);
         segment.purchases +=
             often.model.conditional_expected_purchases(f64::from(MONTHS) * WEEKS_A_MONTH, &one.summary);
-        segment.value += lifetime_value(&often.model, &worth.model, &one.summary, one.mean_value, &horizon);
+        segment.value += lifetime_value(&often.model, &values, &one.summary, one.mean_value, &horizon);
     }
     for segment in segments.values_mut() {
         let all = segment.customers as f64;
@@ -145,12 +151,19 @@ fn forecast(days: &[PurchaseDay], margin: f64) -> Result<Forecast, FitError> {
     Ok(Forecast { purchases: often, values: worth, margin, accuracy: accuracy(&purchases, end), segments })
 }
 
-fn fits(observed: &[Observed<Uuid>]) -> Result<(Fit<BgNbd>, Fit<GammaGamma>), FitError> {
+/// A customer who came again x times is worth `x / (x + 1)` of their own mean and the rest of everybody's.
+fn weighed(purchases: &[Purchase<Uuid>]) -> Result<GammaGamma, FitError> {
+    let all = purchases.len().max(1) as f64;
+    let mean = purchases.iter().map(|purchase| purchase.value).sum::<f64>() / all;
+    GammaGamma::new(1.0, 2.0, mean.max(1e-9))
+}
+
+fn fits(observed: &[Observed<Uuid>]) -> Result<(Fit<BgNbd>, Option<Fit<GammaGamma>>), FitError> {
     let customers: Vec<_> = observed.iter().map(|one| one.summary).collect();
     let values: Vec<(u32, f64)> = observed.iter().map(|one| (one.summary.frequency, one.mean_value)).collect();
     // Values are learned from whoever came again, who are fewer.
     let fewer = Params { min_customers: 50, ..Params::default() };
-    Ok((BgNbd::fit(&customers, Params::default())?, GammaGamma::fit(&values, fewer)?))
+    Ok((BgNbd::fit(&customers, Params::default())?, GammaGamma::fit(&values, fewer).ok()))
 }
 
 /// None where too few customers are older than what is held out.

@@ -25,7 +25,7 @@ const LONGEST: usize = 3;
 /// What is in fewer baskets is chance, however sure it looks.
 const LEAST_BASKETS: u32 = 5;
 /// Of each kind, the first by what they sell more than chance would.
-const KEPT: usize = 100;
+const KEPT: usize = 30;
 /// Item sets that one night is worth; with more the support is raised.
 const SETS: usize = 500_000;
 

@@ -106,22 +106,30 @@ async fn fit_told(shop: &Shop) -> Result<FitReport, contract::Refusal> {
 
 /// What a forecast found, for people.
 fn forecast_words(forecast: &Forecast) -> String {
-    let (often, worth) = (&forecast.purchases.model, &forecast.values.model);
+    let often = &forecast.purchases.model;
     let mut text = format!(
-        "BG/NBD of {} customers, in weeks: r {:.3}, alpha {:.3}, a {:.3}, b {:.3}, log-likelihood {:.2}.\n\
-         Gamma-Gamma of {} who came again: p {:.3}, q {:.3}, gamma {:.1}.\nMargin {:.1} %.\n",
+        "BG/NBD of {} customers, in weeks: r {:.3}, alpha {:.3}, a {:.3}, b {:.3}, log-likelihood {:.2}.\n",
         forecast.purchases.customers,
         often.r(),
         often.alpha(),
         often.a(),
         often.b(),
-        forecast.purchases.log_likelihood,
-        forecast.values.customers,
-        worth.p(),
-        worth.q(),
-        worth.gamma(),
-        100.0 * forecast.margin
+        forecast.purchases.log_likelihood
     );
+    text.push_str(&match &forecast.values {
+        Some(fit) => format!(
+            "Gamma-Gamma of {} who came again: p {:.3}, q {:.3}, gamma {:.1}.\n",
+            fit.customers,
+            fit.model.p(),
+            fit.model.q(),
+            fit.model.gamma()
+        ),
+        None => {
+            "Values spread too far for Gamma-Gamma: a customer's own mean and everybody's, by how often they came.\n"
+                .to_owned()
+        }
+    });
+    text.push_str(&format!("Margin {:.1} %.\n", 100.0 * forecast.margin));
     if let Some(accuracy) = forecast.accuracy {
         text.push_str(&format!(
             "The last {:.0} weeks, foretold from those before: {:.2} purchases off on average; everybody going on as before would \

@@ -8,7 +8,7 @@ use super::api::{TogetherShown, together};
 use crate::checkout::{OfficeFrame, ShutScreen};
 use crate::fault::{Answer, Fault};
 use crate::i18n::{Text, tr, use_locale};
-use crate::marketing::state::{count, decimal};
+use crate::marketing::state::{count, decimal, signed_percent};
 use crate::ui::date;
 
 const TITLE: Text = Text::new("Bought together", "Берут вместе");
@@ -121,8 +121,8 @@ fn RuleTable(id: &'static str, title: Text, rules: Vec<TogetherRule>) -> impl In
                 <tr>
                     <th scope="row">{rule.seen.join(" + ")}</th>
                     <td>{rule.expected.join(" + ")}</td>
-                    <td class="num">{rule.confidence.display(locale)}</td>
-                    <td class="num">{rule.expected_anyway.display(locale)}</td>
+                    <td class="num">{signed_percent(i64::from(rule.confidence.bp()), locale)}</td>
+                    <td class="num">{signed_percent(i64::from(rule.expected_anyway.bp()), locale)}</td>
                     <td class="num">{decimal(rule.lift, 1, locale)}</td>
                     <td class="num">{count(rule.baskets, locale)}</td>
                 </tr>
