@@ -22,7 +22,7 @@ impl Fisher {
         self.factorials.get(k as usize).copied().unwrap_or_else(|| ln_factorial(k))
     }
 
-    /// P(at least `both` baskets in common). Counts that cannot be are taken to the nearest that can.
+    /// P(at least `both` baskets in common); of more than there can be it is zero. A side of more than all baskets is all of them.
     #[must_use]
     pub fn p_value(&self, both: u32, x: u32, y: u32) -> f64 {
         let n = self.n;
@@ -32,7 +32,9 @@ impl Fisher {
         if both <= least {
             return 1.0;
         }
-        let both = both.min(most);
+        if both > most {
+            return 0.0;
+        }
         // On the side of the expected count where the terms only fall: the other tail is what is missing to one.
         if u64::from(both) * u64::from(n) >= u64::from(x) * u64::from(y) {
             self.upwards(both, x, y, most)
