@@ -2,6 +2,7 @@
 //! `/marketing/together`.
 
 pub mod api;
+mod habits;
 pub mod state;
 mod table;
 pub mod together;

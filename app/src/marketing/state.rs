@@ -196,6 +196,7 @@ mod tests {
             average_discount: Rate(0),
             margin_after_discount_bp: margin,
             worth: None,
+            habits: Default::default(),
             composition: vec![("Tea".to_owned(), Rate(5_000)), (format!("C{revenue}"), Rate(1_000))],
         }
     }

@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use contract::marketing::{FitProgress, FitStage, LifetimeAccuracy, ModelSummary, SegmentDashboard, SegmentWorth};
+use contract::marketing::{
+    FitProgress, FitStage, LifetimeAccuracy, ModelSummary, SegmentDashboard, SegmentHabits, SegmentWorth,
+};
 use domain::Locale;
 use domain::segment::Drift;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
 
 use super::api::{SegmentsShown, StopFit, segments};
+use super::habits::HabitsTable;
 use super::state::{count, decimal, share_bp, signed_percent, strongest_categories};
 use super::table::SegmentTable;
 use crate::checkout::{OfficeFrame, ShutScreen};
@@ -333,6 +336,12 @@ fn Fitted(dashboard: SegmentDashboard) -> impl IntoView {
         rows.iter().enumerate().filter_map(|(index, row)| Some((name(index), row.worth?))).collect();
     let worth = (!worth.is_empty()).then_some(worth);
     let lifetime = dashboard.lifetime;
+    let habits: Vec<(String, SegmentHabits)> = rows
+        .iter()
+        .enumerate()
+        .filter(|(_, row)| row.frequency > 0.0)
+        .map(|(index, row)| (name(index), row.habits))
+        .collect();
     let mut series = strongest_categories(rows, TONES - 1);
     let rest = series.len();
     let stacks: Vec<Stack> = rows
@@ -364,6 +373,7 @@ fn Fitted(dashboard: SegmentDashboard) -> impl IntoView {
             <h2 id="figures-title">{tr(TABLE)}</h2>
             <div class="panel panel--flush"><SegmentTable dashboard/></div>
         </section>
+        <HabitsTable rows=habits/>
         {worth.map(|rows| view! { <WorthTable rows accuracy=lifetime currency/> })}
     }
 }

@@ -125,6 +125,22 @@ pub struct ModelSummary {
     pub drift: Option<Drift>,
 }
 
+/// How and when the members of a segment buy.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct SegmentHabits {
+    /// Median days from one visit to the next of who came more than once, and the median of their standard deviations.
+    pub gap_days: Option<f64>,
+    pub gap_spread_days: Option<f64>,
+    /// Visits with a discount.
+    pub discounted: Rate,
+    /// What was paid back for goods, of all that was paid for them.
+    pub returned: Rate,
+    /// The hour around which visits lie, 0 to 24 in the store's time; `None` where they lie all around the clock.
+    pub hour: Option<f64>,
+    /// The day of the week around which visits lie, 0 is Monday; `None` where they lie all over the week.
+    pub weekday: Option<u8>,
+}
+
 /// One segment. Money is over the purchases of its present members; recency is against the newest purchase known.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SegmentRow {
@@ -144,6 +160,7 @@ pub struct SegmentRow {
     pub margin_after_discount_bp: Option<i64>,
     /// What a member is worth from now on, on average; `None` where there is no forecast.
     pub worth: Option<SegmentWorth>,
+    pub habits: SegmentHabits,
     /// The three strongest categories of what members buy, with their shares of spend.
     pub composition: Vec<(String, Rate)>,
 }

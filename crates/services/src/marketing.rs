@@ -2,7 +2,8 @@
 
 use async_trait::async_trait;
 use contract::marketing::{
-    BoughtTogether, FitProgress, FitStage, LifetimeAccuracy, ModelSummary, SegmentDashboard, SegmentRow, SegmentWorth,
+    BoughtTogether, FitProgress, FitStage, LifetimeAccuracy, ModelSummary, SegmentDashboard, SegmentHabits, SegmentRow,
+    SegmentWorth,
 };
 use contract::staff::StaffCaller;
 use contract::{MarketingApi, Refusal};
@@ -15,6 +16,8 @@ use crate::segment::Stage;
 
 /// Categories that a row shows.
 const STRONGEST: usize = 3;
+/// A mean of directions shorter than this says nothing.
+const GATHERED: f64 = 0.15;
 
 #[async_trait]
 impl MarketingApi for Shop {
@@ -112,8 +115,29 @@ fn row(name: SegmentName, figures: &SegmentFigures) -> SegmentRow {
         average_discount: share(figures.discount, figures.revenue.saturating_add(figures.discount)),
         margin_after_discount_bp: margin(figures.costed_revenue, figures.cost),
         worth: None,
+        habits: SegmentHabits {
+            gap_days: figures.gap_days,
+            gap_spread_days: figures.gap_spread_days,
+            discounted: share(figures.discounted, figures.visits),
+            returned: share(figures.returned, figures.revenue.saturating_add(figures.returned)),
+            // A visit in an hour lies in its middle.
+            hour: around(&figures.hours).map(|hour| (hour + 0.5) % 24.0),
+            weekday: around(&figures.weekdays).map(|day| day.round() as u8 % 7),
+        },
         composition: strongest.into_iter().take(STRONGEST).map(|(t, s)| (t.clone(), share(s, spend))).collect(),
     }
+}
+
+/// Where on a circle of as many places as there are counts these lie: the direction of their mean (Mardia and Jupp 2000,
+/// "Directional statistics", 2.2). `None` where they hardly have one: its length is under [`GATHERED`].
+fn around(counts: &[i64]) -> Option<f64> {
+    let turn = std::f64::consts::TAU / counts.len().max(1) as f64;
+    let all: f64 = counts.iter().map(|count| *count as f64).sum();
+    let part = |way: fn(f64) -> f64| {
+        counts.iter().zip(0..).map(|(n, place)| *n as f64 * way(turn * f64::from(place))).sum::<f64>()
+    };
+    let (x, y) = (part(f64::cos), part(f64::sin));
+    (all > 0.0 && x.hypot(y) >= GATHERED * all).then(|| y.atan2(x).rem_euclid(std::f64::consts::TAU) / turn)
 }
 
 /// `part` of `whole`, rounded half up; zero where there is no whole.

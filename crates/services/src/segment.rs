@@ -7,17 +7,18 @@
 mod fit;
 pub mod night;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
+use chrono_tz::Tz;
 use domain::segment::Visits;
 use domain::{Amount, CategoryId, Currency, CustomerId, Locale, SegmentModelId, SegmentName, SegmentReason};
 use events::Event;
 use segmentation::{Facts, Model};
 use serde::Serialize;
 use serde_json::json;
-use store::segments::{Change, Features, StoredModel};
+use store::segments::{Change, Features, StoredModel, Whose};
 use store::{StoreError, Tx};
 
 use crate::Shop;
@@ -34,19 +35,47 @@ const LONG_AWAY_DAYS: i64 = 30;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PurchaseFacts {
     pub at: DateTime<Utc>,
+    /// The store's: hours and weekdays are local.
+    pub zone: Tz,
     /// What was paid, after discount.
     pub paid: Amount,
-    /// What was paid by category; adds up to `paid`.
-    pub by_category: Vec<(CategoryId, Amount)>,
+    pub discount: Amount,
+    /// What was paid by category; adds up to `paid` but for products that nobody knows.
+    pub by_category: BTreeMap<CategoryId, Amount>,
+    /// What the goods cost, and what was paid for them, over lines whose cost is known.
+    pub cost: Amount,
+    pub costed: Amount,
 }
 
-/// What of a purchase is taken out again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Taken {
-    /// All that is left of it: it was no visit.
-    Whole,
-    /// Goods that came back.
-    Goods,
+/// A line of a purchase, or what of it came back.
+#[derive(Clone, Copy, Debug)]
+pub struct LineFacts<'a> {
+    pub category: Option<&'a CategoryId>,
+    pub quantity: u32,
+    pub paid: Amount,
+    pub discount: Amount,
+    /// Of one unit.
+    pub cost: Option<Amount>,
+}
+
+impl PurchaseFacts {
+    pub fn of<'a>(at: DateTime<Utc>, zone: Tz, lines: impl IntoIterator<Item = LineFacts<'a>>) -> Self {
+        let zero = Amount::ZERO;
+        let mut facts =
+            Self { at, zone, paid: zero, discount: zero, by_category: BTreeMap::new(), cost: zero, costed: zero };
+        for line in lines {
+            facts.paid += line.paid;
+            facts.discount += line.discount;
+            if let Some(category) = line.category {
+                *facts.by_category.entry(category.clone()).or_default() += line.paid;
+            }
+            if let Some(cost) = line.cost {
+                facts.cost += cost.times(line.quantity);
+                facts.costed += line.paid;
+            }
+        }
+        facts
+    }
 }
 
 /// A customer went from one segment to another.
@@ -97,7 +126,8 @@ impl Shop {
     }
 
     /// Counts a purchase into its customer's features and segment, in the purchase's own transaction; what is to be kept
-    /// and announced of a change is for the caller to write with it. `features` were locked in `tx`.
+    /// and announced of a change is for the caller to write with it. `features` were locked in `tx`, in which the receipt is
+    /// written already.
     ///
     /// # Errors
     /// Only when the store fails; then the purchase must not commit either.
@@ -114,11 +144,20 @@ impl Shop {
         let from = self.name_within(tx, &before).await?;
         features.visits = features.visits.saturating_add(1);
         features.spent = features.spent.saturating_add(purchase.paid.0);
+        features.habits.sell(&purchase.at.with_timezone(&purchase.zone), purchase.discount);
+        match features.last_purchase_at {
+            // Late: gaps that were counted are two now.
+            Some(last) if purchase.at < last => {
+                features.habits.gap_squares = store::segments::gap_squares(tx, CustomerId(features.id)).await?;
+            }
+            Some(last) => features.habits.wait(last, purchase.at),
+            None => {}
+        }
         features.first_purchase_at =
             Some(features.first_purchase_at.map_or(purchase.at, |first| first.min(purchase.at)));
         features.last_purchase_at = Some(features.last_purchase_at.map_or(purchase.at, |last| last.max(purchase.at)));
         features.at_till = true;
-        compose(features, &purchase.by_category, 1);
+        count_lines(features, purchase, 1);
         if let Some(id) = in_use {
             let model = self.model_within(tx, id).await?;
             features.segment_model = Some(id.0);
@@ -134,7 +173,8 @@ impl Shop {
         Ok(Some((moved, change, event)))
     }
 
-    /// Counts one purchase into its customer's features and segment, and writes and announces what changed.
+    /// Counts one purchase into its customer's features and segment, and writes and announces what changed. Call it after
+    /// the receipt is written in `tx`.
     ///
     /// # Errors
     /// Only when the store fails; then the purchase must not commit either.
@@ -156,28 +196,39 @@ impl Shop {
         Ok(Some(moved))
     }
 
-    /// Takes a purchase out again, or the part of it that came back: then it still was a visit. Call it after the receipts
-    /// in `tx` say so.
+    /// Takes goods that came back out again: they still were a visit.
     ///
     /// # Errors
-    /// Only when the store fails; then the cancellation must not commit either.
-    pub async fn take_back_from_segment(
+    /// Only when the store fails; then the return must not commit either.
+    pub async fn return_in_segment(
         &self,
         tx: &mut Tx,
         customer: CustomerId,
-        purchase: &PurchaseFacts,
-        taken: Taken,
+        goods: &PurchaseFacts,
         now: DateTime<Utc>,
     ) -> Result<Option<SegmentMove>, StoreError> {
         let Some(before) = store::segments::lock(tx, customer).await? else { return Ok(None) };
         let mut after = before.clone();
-        if taken == Taken::Whole {
-            after.visits = after.visits.saturating_sub(1).max(0);
-        }
-        after.spent = after.spent.saturating_sub(purchase.paid.0);
-        (after.first_purchase_at, after.last_purchase_at) =
-            store::segments::first_and_last(tx, CustomerId(before.id)).await?;
-        compose(&mut after, &purchase.by_category, -1);
+        after.spent = after.spent.saturating_sub(goods.paid.0);
+        after.habits.take_back(goods.paid, goods.discount);
+        count_lines(&mut after, goods, -1);
+        self.place(tx, before, after, now).await
+    }
+
+    /// Counts a customer's features anew, of whom a receipt no longer counts: hours, gaps and returns that were counted with
+    /// it are in the receipts only. Call it after the receipts in `tx` say so.
+    ///
+    /// # Errors
+    /// Only when the store fails; then the cancellation must not commit either.
+    pub async fn recount_in_segment(
+        &self,
+        tx: &mut Tx,
+        customer: CustomerId,
+        now: DateTime<Utc>,
+    ) -> Result<Option<SegmentMove>, StoreError> {
+        let Some(before) = store::segments::lock(tx, customer).await? else { return Ok(None) };
+        store::segments::refresh(tx, Whose::These(&[before.id])).await?;
+        let Some(after) = store::segments::lock(tx, customer).await? else { return Ok(None) };
         self.place(tx, before, after, now).await
     }
 
@@ -285,12 +336,15 @@ fn index_of(model: &Model, facts: &Facts) -> i16 {
     i16::try_from(model.assign(facts).segment).unwrap_or(0)
 }
 
-fn compose(features: &mut Features, by_category: &[(CategoryId, Amount)], sign: i64) {
-    for (category, amount) in by_category {
-        let spend = features.composition.entry(category.0.clone()).or_default();
-        *spend = spend.saturating_add(amount.0.saturating_mul(sign));
+/// What is counted line by line.
+fn count_lines(features: &mut Features, purchase: &PurchaseFacts, sign: i64) {
+    let add = |sum: &mut i64, amount: Amount| *sum = sum.saturating_add(amount.0.saturating_mul(sign));
+    for (category, amount) in &purchase.by_category {
+        add(features.composition.entry(category.0.clone()).or_default(), *amount);
     }
     features.composition.retain(|_, spend| *spend != 0);
+    add(&mut features.cost, purchase.cost);
+    add(&mut features.costed, purchase.costed);
 }
 
 fn reason(before: &Features, after: &Features, currency: Option<Currency>) -> SegmentReason {

@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgCopyIn;
 use uuid::Uuid;
 
-use crate::segments::Counted;
+use crate::segments::{Counted, Habits};
 use crate::{StoreError, Tx};
 
 /// Whoever rewrites what all receipts say holds this: imports and fits of the segments. "kava" and a number.
@@ -142,14 +142,15 @@ pub async fn taken_codes(tx: &mut Tx, new: &[NewCustomer]) -> Result<(Vec<String
 /// Adds customers whose codes nobody has.
 pub async fn add_customers(tx: &mut Tx, new: &[NewCustomer], now: DateTime<Utc>) -> Result<(), StoreError> {
     let sql = "copy customers (id, external_id, static_code, code_handle, code_secret, created_at, visits, spent, \
-        first_purchase_at, last_purchase_at, composition) from stdin";
+        first_purchase_at, last_purchase_at, composition, cost, costed, habits) from stdin";
     if new.is_empty() {
         return Ok(());
     }
     let created = now.to_rfc3339();
+    let nothing = serde_json::json!(Habits::default()).to_string();
     let mut copy = Copy::begin(tx, sql).await?;
     for customer in new {
-        copy.rows.customer(customer, &created);
+        copy.rows.customer(customer, &created, &nothing);
         copy.flow().await?;
     }
     copy.finish().await
@@ -205,7 +206,7 @@ impl Rows {
         self.end();
     }
 
-    fn customer(&mut self, customer: &NewCustomer, created: &str) {
+    fn customer(&mut self, customer: &NewCustomer, created: &str, nothing: &str) {
         let NewCustomer { counted, external_id, code, handle, secret } = customer;
         self.raw(counted.id.to_string().as_bytes());
         self.raw(b"\t");
@@ -230,6 +231,12 @@ impl Rows {
         }
         self.raw(b"\t");
         self.escaped(&counted.composition.to_string());
+        for sum in [counted.cost, counted.costed] {
+            self.raw(b"\t");
+            self.number(sum);
+        }
+        self.raw(b"\t");
+        self.escaped(counted.habits.as_deref().unwrap_or(nothing));
         self.end();
     }
 

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::idempotency::Claim;
 use crate::outbox::Columns;
 use crate::receipts::NewReceiptLine;
-use crate::segments::{Change, Features};
+use crate::segments::{Change, Features, Habits};
 use crate::sessions::{Open, OpenColumns};
 use crate::{StoreError, Tx};
 
@@ -144,6 +144,10 @@ struct BuyerRow {
     last_purchase_at: Option<DateTime<Utc>>,
     #[sqlx(json)]
     composition: BTreeMap<String, i64>,
+    cost: i64,
+    costed: i64,
+    #[sqlx(json)]
+    habits: Habits,
     segment_model: Option<Uuid>,
     segment_index: i16,
     savings: i64,
@@ -160,8 +164,8 @@ pub async fn buyers(
     customers: &[CustomerId],
 ) -> Result<(HashMap<CustomerId, Buyer>, Option<SegmentModelId>), StoreError> {
     let rows: Vec<BuyerRow> = sqlx::query_as(
-        "select id, visits, spent, first_purchase_at, last_purchase_at, composition, segment_model, segment_index, \
-             savings, (select m.id from segment_models m where m.in_use) as model_in_use \
+        "select id, visits, spent, first_purchase_at, last_purchase_at, composition, cost, costed, habits, \
+             segment_model, segment_index, savings, (select m.id from segment_models m where m.in_use) as model_in_use \
          from customers where id = any($1) and merged_into is null and erased_at is null order by id for no key update",
     )
     .bind(customers.iter().map(|id| id.0).collect::<Vec<_>>())
@@ -176,6 +180,9 @@ pub async fn buyers(
             first_purchase_at: row.first_purchase_at,
             last_purchase_at: row.last_purchase_at,
             composition: row.composition,
+            cost: row.cost,
+            costed: row.costed,
+            habits: row.habits,
             segment_model: row.segment_model,
             segment_index: row.segment_index,
             at_till: true,
@@ -216,10 +223,10 @@ pub async fn end(tx: &mut Tx, ending: &Ending<'_>, now: DateTime<Utc>) -> Result
                  $7::bigint[], $8::jsonb[])), \
          bought as (update customers c set visits = b.visits, spent = b.spent, first_purchase_at = b.first, \
                  last_purchase_at = b.last, composition = b.composition, segment_model = b.model, \
-                 segment_index = b.segment, savings = b.savings \
+                 segment_index = b.segment, savings = b.savings, cost = b.cost, costed = b.costed, habits = b.habits \
              from unnest($9::uuid[], $10::int[], $11::bigint[], $12::timestamptz[], $13::timestamptz[], $14::jsonb[], \
-                 $15::uuid[], $16::smallint[], $17::bigint[]) \
-                 as b (id, visits, spent, first, last, composition, model, segment, savings) where c.id = b.id), \
+                 $15::uuid[], $16::smallint[], $17::bigint[], $32::bigint[], $33::bigint[], $34::jsonb[]) \
+                 as b (id, visits, spent, first, last, composition, model, segment, savings, cost, costed, habits) where c.id = b.id), \
          moved as (insert into segment_changes (customer_id, at, from_name, to_name, why) \
              select customer, $22, from_name, to_name, why \
              from unnest($18::uuid[], $19::jsonb[], $20::jsonb[], $21::jsonb[]) as m (customer, from_name, to_name, why)), \
@@ -261,6 +268,9 @@ pub async fn end(tx: &mut Tx, ending: &Ending<'_>, now: DateTime<Utc>) -> Result
     .bind(ending.answers.iter().map(|(session, ..)| session.0).collect::<Vec<_>>())
     .bind(ending.answers.iter().map(|(_, version, _)| i32::try_from(*version).unwrap_or(i32::MAX)).collect::<Vec<_>>())
     .bind(ending.answers.iter().map(|(.., body)| *body).collect::<Vec<_>>())
+    .bind(features().map(|f| f.cost).collect::<Vec<_>>())
+    .bind(features().map(|f| f.costed).collect::<Vec<_>>())
+    .bind(features().map(|f| Json(&f.habits)).collect::<Vec<_>>())
     .execute(&mut **tx)
     .await?;
     Ok(())

@@ -3,6 +3,8 @@
 //! One definition of the features, twice: kept up by each purchase ([`write`]), and computed from all receipts that are
 //! not cancelled ([`refresh`]). A test of `services` holds them together.
 
+mod habits;
+
 use chrono::{DateTime, Utc};
 use domain::{Currency, CustomerId, SegmentModelId};
 use sqlx::types::Json;
@@ -10,6 +12,8 @@ use std::collections::BTreeMap;
 use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx};
+
+pub use habits::{Habits, gap_squares, of_import};
 
 /// What the segmentation knows of one customer. Money in minor units.
 #[derive(Clone, Debug, PartialEq, sqlx::FromRow)]
@@ -23,6 +27,11 @@ pub struct Features {
     pub last_purchase_at: Option<DateTime<Utc>>,
     #[sqlx(json)]
     pub composition: BTreeMap<String, i64>,
+    /// What the goods cost, and what was paid for them, over lines whose cost is known.
+    pub cost: i64,
+    pub costed: i64,
+    #[sqlx(json)]
+    pub habits: Habits,
     pub segment_model: Option<Uuid>,
     pub segment_index: i16,
     /// Whether any purchase was made at a till of ours; else the history ends where the imports end.
@@ -30,7 +39,7 @@ pub struct Features {
 }
 
 const FEATURES: &str = "select c.id, c.visits, c.spent, c.first_purchase_at, c.last_purchase_at, c.composition,
-        c.segment_model, c.segment_index,
+        c.cost, c.costed, c.habits, c.segment_model, c.segment_index,
         exists (select 1 from receipts r where r.customer_id = c.id and r.source = 'till' and r.kind = 'sale'
             and r.cancelled_at is null) as at_till
     from customers c";
@@ -55,7 +64,7 @@ pub async fn read(tx: &mut Tx, customer: CustomerId) -> Result<Option<Features>,
 /// Writes features and segment back; only what [`lock`] read may be written.
 pub async fn write(tx: &mut Tx, features: &Features) -> Result<(), StoreError> {
     let sql = "update customers set visits = $2, spent = $3, first_purchase_at = $4, last_purchase_at = $5,
-        composition = $6, segment_model = $7, segment_index = $8 where id = $1";
+        composition = $6, segment_model = $7, segment_index = $8, cost = $9, costed = $10, habits = $11 where id = $1";
     sqlx::query(sql)
         .bind(features.id)
         .bind(features.visits)
@@ -65,19 +74,12 @@ pub async fn write(tx: &mut Tx, features: &Features) -> Result<(), StoreError> {
         .bind(Json(&features.composition))
         .bind(features.segment_model)
         .bind(features.segment_index)
+        .bind(features.cost)
+        .bind(features.costed)
+        .bind(Json(&features.habits))
         .execute(&mut **tx)
         .await?;
     Ok(())
-}
-
-/// The first and the last sale of a customer that is not cancelled.
-pub async fn first_and_last(
-    tx: &mut Tx,
-    customer: CustomerId,
-) -> Result<(Option<DateTime<Utc>>, Option<DateTime<Utc>>), StoreError> {
-    let sql = "select min(at), max(at) from receipts
-        where customer_id = $1 and kind = 'sale' and cancelled_at is null";
-    Ok(sqlx::query_as(sql).bind(customer.0).fetch_one(&mut **tx).await?)
 }
 
 /// Where imported histories end: the newest imported receipt.
@@ -218,6 +220,10 @@ pub struct Counted {
     pub first: Option<String>,
     pub last: Option<String>,
     pub composition: serde_json::Value,
+    pub cost: i64,
+    pub costed: i64,
+    /// [`Habits`] as JSON.
+    pub habits: Option<String>,
 }
 
 impl Counted {
@@ -231,6 +237,9 @@ impl Counted {
             first: None,
             last: None,
             composition: serde_json::Value::Object(Default::default()),
+            cost: 0,
+            costed: 0,
+            habits: None,
         }
     }
 }
@@ -265,40 +274,52 @@ pub async fn refresh(tx: &mut Tx, whose: Whose<'_>) -> Result<u64, StoreError> {
         }
         Whose::These(_) => "$1::uuid is null and id = any($2)",
     };
+    let timed = habits::timed("r.customer_id in (select id from touched)");
+    let habits = habits::habits();
     let sql = format!(
         "with touched as materialized (
             select id, visits, spent, last_purchase_at from customers where {touched}
-        ), visited as (
-            select r.customer_id, count(*) filter (where r.kind = 'sale')::int as visits, sum(r.total)::bigint as spent,
-                min(r.at) filter (where r.kind = 'sale') as first, max(r.at) filter (where r.kind = 'sale') as last
-            from receipts r join touched t on t.id = r.customer_id
-            where r.cancelled_at is null
-            group by r.customer_id
+        ), {timed}, visited as (
+            select customer_id, count(*) filter (where kind = 'sale')::int as visits, sum(total)::bigint as spent,
+                min(at) filter (where kind = 'sale') as first, max(at) filter (where kind = 'sale') as last,
+                {habits} as habits
+            from timed group by customer_id
         ), bought as (
-            select r.customer_id, p.category, sum(l.quantity * l.unit_price - l.discount)::bigint as spend
+            select r.customer_id, p.category, sum(l.quantity * l.unit_price - l.discount)::bigint as spend,
+                sum(l.quantity * l.unit_price - l.discount) filter (where l.unit_cost is not null) as costed,
+                sum(l.quantity * l.unit_cost) as cost
             from receipts r join touched t on t.id = r.customer_id
-                join receipt_lines l on l.receipt_id = r.id join products p on p.sku = l.sku
+                join receipt_lines l on l.receipt_id = r.id left join products p on p.sku = l.sku
             where r.cancelled_at is null
             group by r.customer_id, p.category
         ), composed as (
-            select customer_id, jsonb_object_agg(category, spend) as composition
-            from bought where spend <> 0 group by customer_id
+            select customer_id, jsonb_object_agg(category, spend) filter (where spend <> 0 and category is not null)
+                    as composition,
+                coalesce(sum(cost), 0)::bigint as cost, coalesce(sum(costed), 0)::bigint as costed
+            from bought group by customer_id
         ), fresh as (
             select t.id, t.visits as old_visits, t.spent as old_spent, t.last_purchase_at as old_last,
                 coalesce(v.visits, 0) as visits, coalesce(v.spent, 0) as spent, v.first, v.last,
-                coalesce(k.composition, '{{}}') as composition
+                coalesce(k.composition, '{{}}') as composition, coalesce(k.cost, 0) as cost,
+                coalesce(k.costed, 0) as costed, coalesce(v.habits, $3) as habits
             from touched t left join visited v on v.customer_id = t.id left join composed k on k.customer_id = t.id
         )
         update customers c set visits = f.visits, spent = f.spent, first_purchase_at = f.first,
-            last_purchase_at = f.last, composition = f.composition
+            last_purchase_at = f.last, composition = f.composition, cost = f.cost, costed = f.costed, habits = f.habits
         from fresh f
         where c.id = f.id
             and (c.visits, c.spent, c.last_purchase_at) is not distinct from (f.old_visits, f.old_spent, f.old_last)
-            and (c.visits, c.spent, c.first_purchase_at, c.last_purchase_at, c.composition)
-                is distinct from (f.visits, f.spent, f.first, f.last, f.composition)"
+            and (c.visits, c.spent, c.first_purchase_at, c.last_purchase_at, c.composition, c.cost, c.costed, c.habits)
+                is distinct from (f.visits, f.spent, f.first, f.last, f.composition, f.cost, f.costed, f.habits)"
     );
-    let changed =
-        sqlx::query(sqlx::AssertSqlSafe(sql)).bind(import).bind(ids).execute(&mut **tx).await?.rows_affected();
+    let nothing = Json(Habits::default());
+    let changed = sqlx::query(sqlx::AssertSqlSafe(sql))
+        .bind(import)
+        .bind(ids)
+        .bind(nothing)
+        .execute(&mut **tx)
+        .await?
+        .rows_affected();
     for setting in ["reset enable_nestloop", "reset work_mem"] {
         sqlx::query(setting).execute(&mut **tx).await?;
     }

@@ -309,6 +309,12 @@ impl<'a> Loader<'a> {
             let categories = store::import::categories_of(&mut self.tx, &self.tallies.skus()).await?;
             let tallies = std::mem::take(&mut self.tallies);
             counted.extend(tallies.finish(&categories.into_iter().collect()).into_iter().map(|one| (one.id, one)));
+            // Hours and gaps are of receipts, which are few beside their lines.
+            for (customer, habits) in store::segments::of_import(&mut self.tx, self.id).await? {
+                if let Some(counted) = counted.get_mut(&customer) {
+                    counted.habits = Some(habits);
+                }
+            }
         }
         let mut new: Vec<NewCustomer> = std::mem::take(&mut self.new_customers)
             .into_iter()

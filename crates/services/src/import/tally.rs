@@ -1,5 +1,5 @@
-//! The features of customers who are new with an import, counted while their lines go by, so that the lines need not be
-//! read again. Bounded: a file with too many customers and products gives up, and the database counts.
+//! The features of customers who are new with an import, but for their habits, counted while their lines go by, so that the
+//! lines need not be read again. Bounded: a file with too many customers and products gives up, and the database counts.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -26,6 +26,8 @@ pub(super) struct Tallies {
 struct Tally {
     visits: i32,
     spent: i64,
+    cost: i64,
+    costed: i64,
     first: Option<Moment>,
     last: Option<Moment>,
     by_product: HashMap<u32, i64>,
@@ -71,6 +73,10 @@ impl Tallies {
         for line in &receipt.lines {
             let Amount(total) = line.total();
             tally.spent = tally.spent.saturating_add(total);
+            if let Some(cost) = line.unit_cost {
+                tally.cost = tally.cost.saturating_add(cost.0.saturating_mul(line.quantity.into()));
+                tally.costed = tally.costed.saturating_add(total);
+            }
             let sku = sku(line.product);
             let product = match self.products.get(sku) {
                 Some(product) => *product,
@@ -132,6 +138,9 @@ impl Tallies {
                     first: tally.first.map(Moment::text),
                     last: tally.last.map(Moment::text),
                     composition: serde_json::to_value(composition).unwrap_or_default(),
+                    cost: tally.cost,
+                    costed: tally.costed,
+                    habits: None,
                 }
             })
             .collect()
@@ -153,7 +162,7 @@ mod tests {
             product,
             quantity: sign,
             unit_price: Amount(*price),
-            unit_cost: None,
+            unit_cost: (product == 0).then_some(Amount(40)),
         });
         let at = Moment { naive, utc };
         BatchReceipt { number: "1".to_owned(), customer: None, is_return, at, lines: lines.collect() }
@@ -177,6 +186,7 @@ mod tests {
         assert_eq!(counted.len(), 1, "who was there before is not counted here");
         assert_eq!((counted[0].visits, counted[0].spent), (2, 137));
         assert_eq!(counted[0].composition, serde_json::json!({"x": 137}));
+        assert_eq!((counted[0].cost, counted[0].costed), (80, 137), "of a, bought three times and brought back once");
         assert_eq!(counted[0].first.as_deref(), Some("1970-01-11 00:00:00.000000"));
         assert_eq!(counted[0].last.as_deref(), Some("1970-01-21 00:00:00.000000"));
     }

@@ -28,6 +28,15 @@ fn shares_and_margins_are_rounded_by_rule() {
     assert_eq!((margin(1_000, None), margin(0, Some(1))), (None, None));
 }
 
+#[test]
+fn what_lies_around_midnight_has_its_middle_there() {
+    let mut hours = [0; 24];
+    (hours[22], hours[23], hours[0], hours[1]) = (5, 9, 9, 5);
+    assert!((around(&hours).unwrap() - 23.5).abs() < 1e-9);
+    assert_eq!((around(&[7; 24]), around(&[0; 7]), around(&[])), (None, None, None));
+    assert_eq!(around(&[0, 0, 3, 0, 0, 0, 0]).map(f64::round), Some(2.0));
+}
+
 /// Three customers, two of whom bought: 2 and 1 visits; one cancelled receipt, one return, one anonymous receipt, one
 /// line whose cost is not known.
 #[tokio::test]
@@ -57,6 +66,9 @@ async fn the_dashboard_is_what_a_pencil_says() {
             (6, 0, 'espresso', 1, 777, 0, 1);",
     )
     .await;
+    let mut tx = shop.store.begin().await.unwrap();
+    store::segments::refresh(&mut tx, store::segments::Whose::Everybody).await.unwrap();
+    store::commit(tx).await.unwrap();
     let marketer = caller(&shop, Role::Marketer);
     let refused = shop.segments(&caller(&shop, Role::Cashier), domain::Locale::En).await.unwrap_err();
     assert_eq!(refused.key, "forbidden");
@@ -74,6 +86,17 @@ async fn the_dashboard_is_what_a_pencil_says() {
     assert_eq!(row.average_discount, Rate(783), "90 of 1,150");
     // Known costs: espressos 450 + 250 paid, cost 300; the eclair that came back is nothing either way.
     assert_eq!(row.margin_after_discount_bp, Some(5_714));
+    // One came twice, on the 11th and the 19th; one visit of three had a discount; 400 of 1,460 went back. All came in the
+    // first hour of a day: a Wednesday, a Thursday, a Tuesday.
+    let habits = SegmentHabits {
+        gap_days: Some(8.0),
+        gap_spread_days: Some(0.0),
+        discounted: Rate(3_333),
+        returned: Rate(2_740),
+        hour: Some(0.5),
+        weekday: Some(2),
+    };
+    assert_eq!(row.habits, habits);
     // 700 of coffee, 360 of cakes.
     assert_eq!(row.composition, [("Coffee".to_owned(), Rate(6_604)), ("Cakes".to_owned(), Rate(3_396))]);
     drop((shop, pool));

@@ -1,11 +1,12 @@
 //! Recording a sale that nobody was asked about: receipt, savings, features, segment and event, in one transaction. Locks
 //! are taken in the order of every purchase: the customer, then the grant; the receipt's number last.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use contract::till::{Allocation, Source, TillCaller};
-use domain::{Amount, CategoryId, CustomerCode, CustomerId, GrantId, Product, Sku};
+use domain::{Amount, CustomerCode, CustomerId, GrantId, Product, Sku};
 use events::Event;
 use serde_json::{Value, json};
 use store::grants::StoredGrant;
@@ -16,7 +17,7 @@ use store::{StoreError, customers, grants, sessions};
 use super::{TRIES, corrupt};
 use crate::Shop;
 use crate::clock::Draw;
-use crate::segment::PurchaseFacts;
+use crate::segment::{LineFacts, PurchaseFacts};
 use crate::till::Stop;
 
 /// A till's clock dates a purchase, but not further back than this, and never into the future.
@@ -90,13 +91,14 @@ struct Buyer {
 impl Shop {
     /// Records a sale once, whoever else does at the same time.
     pub(super) async fn record(&self, caller: &TillCaller, sale: &Sale, sent: Sent<'_>) -> Result<Recorded, Stop> {
+        let zone = self.snapshot().await?.zone_of(caller.store);
         let mut tries = 0;
         loop {
             tries += 1;
             if let Some(known) = self.store.known_receipt(caller.till, &sale.number, caller.store).await? {
                 return Ok(told_before(known, sent));
             }
-            match self.record_new(caller, sale, sent).await {
+            match self.record_new(caller, sale, sent, zone).await {
                 Ok(recorded) => return Ok(recorded),
                 // Somebody was quicker: the next look finds it.
                 Err(error) if error.breaks("receipts_till_number_key") && tries < TRIES => {}
@@ -106,7 +108,13 @@ impl Shop {
         }
     }
 
-    async fn record_new(&self, caller: &TillCaller, sale: &Sale, sent: Sent<'_>) -> Result<Recorded, StoreError> {
+    async fn record_new(
+        &self,
+        caller: &TillCaller,
+        sale: &Sale,
+        sent: Sent<'_>,
+        zone: Tz,
+    ) -> Result<Recorded, StoreError> {
         let now = self.clock.now();
         let at = sale.paid_at.map_or(now, |at| at.clamp(now - OLDEST, now));
         let mut buyer = self.buyer_of(caller, sale).await?;
@@ -118,8 +126,6 @@ impl Shop {
         if let Some(customer) = buyer.customer {
             let customer = customers::add_savings(&mut tx, customer, sale.discount()).await?.customer;
             buyer.customer = Some(customer);
-            let facts = PurchaseFacts { at, paid: sale.total(), by_category: by_category(sale, &products) };
-            self.record_in_segment(&mut tx, customer, &facts, now).await?;
         }
         let grant = match sale.permit {
             Permit::Nothing | Permit::Told(_) => None,
@@ -153,6 +159,10 @@ impl Shop {
             received_at: now,
         };
         offline_receipts::insert(&mut tx, &receipt).await?;
+        if let Some(customer) = buyer.customer {
+            let facts = facts(sale, &products, at, zone);
+            self.record_in_segment(&mut tx, customer, &facts, now).await?;
+        }
         let event = self.sale_event(&receipt, &products, now);
         store::outbox::append(&mut tx, &[event]).await?;
         store::commit(tx).await?;
@@ -245,15 +255,19 @@ fn past(grant: &StoredGrant, spent: Amount) -> Amount {
     (spent - grant.max_amount).max(Amount::ZERO)
 }
 
-fn by_category(sale: &Sale, products: &HashMap<Sku, Product>) -> Vec<(CategoryId, Amount)> {
-    let mut by_category: BTreeMap<CategoryId, Amount> = BTreeMap::new();
-    for line in &sale.lines {
+fn facts(sale: &Sale, products: &HashMap<Sku, Product>, at: DateTime<Utc>, zone: Tz) -> PurchaseFacts {
+    let lines = sale.lines.iter().map(|line| {
         // A product that nobody knows has no category, here and when the features are counted anew.
-        if let Some(product) = products.get(&line.sku) {
-            *by_category.entry(product.category.clone()).or_default() += line.subtotal() - line.discount;
+        let product = products.get(&line.sku);
+        LineFacts {
+            category: product.map(|product| &product.category),
+            quantity: line.quantity,
+            paid: line.subtotal() - line.discount,
+            discount: line.discount,
+            cost: product.and_then(|product| product.cost),
         }
-    }
-    by_category.into_iter().collect()
+    });
+    PurchaseFacts::of(at, zone, lines)
 }
 
 fn lines(

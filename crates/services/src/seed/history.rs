@@ -1,6 +1,7 @@
 //! Ninety days of guests: six ways to use a café, each with its own hours, favourites and baskets.
 
 use chrono::{DateTime, TimeDelta, Utc};
+use chrono_tz::Tz;
 use domain::code::{CodeHandle, RotatingSecret, StaticCode};
 use domain::{Amount, CustomerId, Locale, Phone, Product, Rate, SessionId, StoreId, TillId};
 use rand::rngs::StdRng;
@@ -15,7 +16,7 @@ use uuid::Uuid;
 use super::catalogue::{ITEMS, product};
 use crate::Shop;
 use crate::clock::Draw;
-use crate::segment::PurchaseFacts;
+use crate::segment::{LineFacts, PurchaseFacts};
 
 pub(super) const ANNA_PHONE: &str = "+447700900100";
 const FIRST_PHONE: u64 = 447_700_900_100;
@@ -106,6 +107,7 @@ pub(super) async fn seed(
     let products: Vec<Product> = ITEMS.iter().map(product).collect();
     let mut story = StdRng::seed_from_u64(STORY);
     let mut number = 0_u32;
+    let zone = settings.time_zone.parse().unwrap_or(Tz::UTC);
     for guest in 0..GUESTS {
         let habit = habit_of(guest);
         let created_at = now - TimeDelta::days(91);
@@ -151,15 +153,14 @@ pub(super) async fn seed(
                 lines,
             };
             saved += receipt.discount;
-            let facts = PurchaseFacts {
-                at,
-                paid: receipt.total,
-                by_category: basket
-                    .iter()
-                    .zip(&receipt.lines)
-                    .map(|((p, _), line)| (p.category.clone(), p.price.times(line.quantity) - line.discount))
-                    .collect(),
-            };
+            let sold = basket.iter().zip(&receipt.lines).map(|((product, _), line)| LineFacts {
+                category: Some(&product.category),
+                quantity: line.quantity,
+                paid: line.unit_price.times(line.quantity) - line.discount,
+                discount: line.discount,
+                cost: line.unit_cost,
+            });
+            let facts = PurchaseFacts::of(at, zone, sold);
             store::receipts::insert(tx, receipt).await?;
             shop.record_in_segment(tx, id, &facts, at).await?;
             days_ago -= habit.gap_days * story.random_range(0.4..1.6);

@@ -1,10 +1,8 @@
 //! What a session's answer is made from (law 6), and what its purchase tells: receipt, segment, event.
 
-use std::collections::BTreeMap;
-
 use chrono::{DateTime, FixedOffset, Utc};
 use contract::till::{Session, TillCaller};
-use domain::{Amount, CategoryId, CodeKind, CustomerId, SessionState};
+use domain::{Amount, CodeKind, CustomerId, SessionState};
 use events::Event;
 use promotions::Facts;
 use serde::{Deserialize, Serialize};
@@ -15,7 +13,7 @@ use store::receipts::NewReceiptLine;
 use super::corrupt;
 use crate::Shop;
 use crate::clock::Draw;
-use crate::segment::PurchaseFacts;
+use crate::segment::{LineFacts, PurchaseFacts};
 
 /// Stored with the session, so that its decision can be made again, the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -50,18 +48,23 @@ impl Basis {
 
     /// What the segment learns from the purchase.
     pub(super) fn purchase(&self, session: &Session, at: DateTime<Utc>) -> PurchaseFacts {
-        self.paid_for(session.lines.iter().map(|line| line.total), at)
+        self.facts_of(session.lines.iter().map(|line| (line.quantity, line.total, line.discount)), at)
     }
 
-    /// The same of other amounts, one a line.
-    pub(super) fn paid_for(&self, amounts: impl Iterator<Item = Amount>, at: DateTime<Utc>) -> PurchaseFacts {
-        let mut by_category: BTreeMap<CategoryId, Amount> = BTreeMap::new();
-        let mut paid = Amount::ZERO;
-        for (line, amount) in self.facts.lines.iter().zip(amounts) {
-            paid += amount;
-            *by_category.entry(line.category.clone()).or_default() += amount;
-        }
-        PurchaseFacts { at, paid, by_category: by_category.into_iter().collect() }
+    /// The same of parts of the lines: of each its quantity, what was paid, and the discount.
+    pub(super) fn facts_of(
+        &self,
+        parts: impl Iterator<Item = (u32, Amount, Amount)>,
+        at: DateTime<Utc>,
+    ) -> PurchaseFacts {
+        let lines = self.facts.lines.iter().zip(parts).map(|(line, (quantity, paid, discount))| LineFacts {
+            category: Some(&line.category),
+            quantity,
+            paid,
+            discount,
+            cost: line.cost,
+        });
+        PurchaseFacts::of(at, self.facts.zone, lines)
     }
 
     /// The lines as they are sold, with who pays for each discount.

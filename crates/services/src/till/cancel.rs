@@ -16,7 +16,6 @@ use super::counter::Session as Found;
 use super::once::{body_of, claim, replay, reused};
 use super::{Stop, session_not_found, stored_session};
 use crate::Shop;
-use crate::segment::Taken;
 
 impl Shop {
     pub(super) async fn cancel_once(
@@ -124,13 +123,7 @@ impl Shop {
         let gone: Amount = so_far.values().map(|back| back.discount).sum();
         let saved = customers::add_savings(tx, customer, gone - session.discount).await?;
         session.savings = Some(Savings { amount: saved.amount, currency: session.currency });
-        let closed_at = session.closed_at.unwrap_or(session.evaluated_at);
-        let left = session
-            .lines
-            .iter()
-            .map(|line| line.total - so_far.get(&line.position).map(|back| back.refund).unwrap_or_default());
-        let purchase = basis.paid_for(left, closed_at);
-        self.take_back_from_segment(tx, customer, &purchase, Taken::Whole, now).await?;
+        self.recount_in_segment(tx, customer, now).await?;
         Ok(())
     }
 }

@@ -27,7 +27,6 @@ use super::once::{body_of, claim, replay, reused};
 use super::{Stop, corrupt, session_not_closed, session_not_found, stored_session};
 use crate::Shop;
 use crate::clock::Draw;
-use crate::segment::Taken;
 
 const MAX_REASON_CHARS: usize = 500;
 
@@ -127,12 +126,12 @@ impl Shop {
                 accounts::follow_receipts(&mut tx, customer, saved.customer).await?;
             }
             session.savings = Some(Savings { amount: saved.amount, currency: session.currency });
-            let amounts = session
-                .lines
-                .iter()
-                .map(|line| back.get(&line.position).map(|back| back.now.refund).unwrap_or_default());
-            let purchase = basis.paid_for(amounts, session.closed_at.unwrap_or(session.evaluated_at));
-            self.take_back_from_segment(&mut tx, customer, &purchase, Taken::Goods, now).await?;
+            let parts = session.lines.iter().map(|line| match back.get(&line.position) {
+                Some(back) => (back.now.quantity, back.now.refund, back.now.discount),
+                None => Default::default(),
+            });
+            let goods = basis.facts_of(parts, session.closed_at.unwrap_or(session.evaluated_at));
+            self.return_in_segment(&mut tx, customer, &goods, now).await?;
         }
 
         let told = Told {
