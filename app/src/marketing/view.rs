@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use contract::marketing::{
-    FitProgress, FitStage, LifetimeAccuracy, ModelSummary, SegmentDashboard, SegmentHabits, SegmentWorth,
+    FitProgress, FitStage, LeadingComponent, LifetimeAccuracy, ModelSummary, SegmentDashboard, SegmentHabits,
+    SegmentWorth,
 };
 use domain::Locale;
 use domain::segment::Drift;
@@ -93,6 +94,8 @@ const NO_MODEL_HINT: Text = Text::new(
     "Segments come from recorded purchases. When there are some, fit the first model with:",
     "Сегменты строятся по покупкам. Когда покупки есть, постройте первую модель командой:",
 );
+const APART: Text = Text::new("What tells orders apart:", "Чем отличаются заказы:");
+const AGAINST: Text = Text::new("against", "против");
 const UNKNOWN: Text = Text::new("not known", "нет данных");
 const TABLE: Text = Text::new("In figures", "В цифрах");
 
@@ -293,6 +296,18 @@ fn trusted(accuracy: &LifetimeAccuracy, locale: Locale) -> String {
     }
 }
 
+/// `coffee against cakes (62 %); tea against coffee, beans (21 %).`
+fn leading_words(leading: &[LeadingComponent], locale: Locale) -> Option<String> {
+    let told = leading.iter().take(3).map(|component| {
+        let side = |titles: &[String]| titles.join(", ").to_lowercase();
+        let (more, less) = (side(&component.more), side(&component.less));
+        let sides = if less.is_empty() { more } else { format!("{more} {} {less}", tr(AGAINST)) };
+        format!("{sides} ({})", component.explained.display(locale))
+    });
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| format!("{}.", told.join("; ")))
+}
+
 #[component]
 fn Fitted(dashboard: SegmentDashboard) -> impl IntoView {
     let locale = use_locale();
@@ -360,6 +375,8 @@ fn Fitted(dashboard: SegmentDashboard) -> impl IntoView {
     if stacks.iter().flat_map(|stack| &stack.parts).any(|(at, _, _)| *at == rest) {
         series.push(tr(REST).to_owned());
     }
+    let apart = dashboard.model.as_ref().and_then(|model| leading_words(&model.leading, locale));
+    let apart = apart.map(|words| view! { <p class="soft">{tr(APART)}" "{words}</p> });
     view! {
         <div class="charts">
             <div class="panel"><BarChart title=tr(REVENUE_BARS) description=tr(REVENUE_HINT) bars=revenue/></div>
@@ -367,7 +384,7 @@ fn Fitted(dashboard: SegmentDashboard) -> impl IntoView {
             <div class="panel">
                 <BubbleChart title=tr(BUBBLES) description=tr(BUBBLES_HINT) x_title=tr(RECENCY) y_title=tr(FREQUENCY) bubbles/>
             </div>
-            <div class="panel"><StackChart title=tr(COMPOSITION) description=tr(COMPOSITION_HINT) series stacks/></div>
+            <div class="panel"><StackChart title=tr(COMPOSITION) description=tr(COMPOSITION_HINT) series stacks/>{apart}</div>
         </div>
         <section class="stack" aria-labelledby="figures-title">
             <h2 id="figures-title">{tr(TABLE)}</h2>

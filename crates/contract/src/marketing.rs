@@ -123,6 +123,17 @@ pub struct ModelSummary {
     pub stability: Option<f64>,
     /// How far customers were from those of the fit before: population stability indices; `None` for the first fit.
     pub drift: Option<Drift>,
+    /// What tells orders apart, strongest first.
+    pub leading: Vec<LeadingComponent>,
+}
+
+/// Who buys more of some categories buys less of the others, by their titles.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LeadingComponent {
+    /// What it explains of how the shares of categories vary.
+    pub explained: Rate,
+    pub more: Vec<String>,
+    pub less: Vec<String>,
 }
 
 /// How and when the members of a segment buy.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Facts;
+use crate::components::Components;
 
 /// Recency, frequency, monetary, average order.
 pub(crate) const BEHAVIOUR: usize = 4;
@@ -84,25 +85,41 @@ pub(crate) fn shares<'a>(facts: &'a Facts, categories: &'a [String]) -> impl Ite
     })
 }
 
-/// The features before scaling: logarithms of the behaviour, then the shares.
-pub(crate) fn raw<'a>(facts: &'a Facts, categories: &'a [String]) -> impl Iterator<Item = f64> + 'a {
-    [clean(facts.recency_days), f64::from(facts.frequency), clean(facts.monetary), clean(facts.average_order)]
-        .map(f64::ln_1p)
-        .into_iter()
-        .chain(shares(facts, categories))
+/// The features before scaling: logarithms of the behaviour, then the composition along its components, or by its shares
+/// where there are none.
+pub(crate) fn raw(facts: &Facts, categories: &[String], components: Option<&Components>) -> Vec<f64> {
+    let behaviour =
+        [clean(facts.recency_days), f64::from(facts.frequency), clean(facts.monetary), clean(facts.average_order)];
+    let mut row = Vec::with_capacity(BEHAVIOUR + categories.len());
+    row.extend(behaviour.map(f64::ln_1p));
+    match components {
+        Some(components) => {
+            let shares: Vec<f64> = shares(facts, categories).collect();
+            row.extend(components.along(&shares));
+        }
+        None => row.extend(shares(facts, categories)),
+    }
+    row
+}
+
+/// How much each feature counts: the composition as one.
+pub(crate) fn weights(categories: usize, components: Option<&Components>) -> Vec<f64> {
+    let mut weights = vec![1.0; BEHAVIOUR];
+    match components {
+        Some(components) => weights.extend(components.weights()),
+        None => weights.extend(vec![(categories.max(1) as f64).sqrt().recip(); categories]),
+    }
+    weights
 }
 
 /// Mean and weight of each feature. One that never varies carries nothing and stays at zero.
-pub(crate) fn scales(rows: &[Vec<f64>], width: usize) -> Vec<Scale> {
+pub(crate) fn scales(rows: &[Vec<f64>], weights: &[f64]) -> Vec<Scale> {
     let count = rows.len().max(1) as f64;
-    let categories = width.saturating_sub(BEHAVIOUR).max(1) as f64;
-    (0..width)
-        .map(|j| {
-            let mean = rows.iter().map(|row| row[j]).sum::<f64>() / count;
-            let variance = rows.iter().map(|row| (row[j] - mean).powi(2)).sum::<f64>() / count;
-            let weight = if j < BEHAVIOUR { 1.0 } else { categories.sqrt().recip() };
-            let deviation = variance.sqrt();
-            Scale { mean, factor: if deviation > 1e-9 { weight / deviation } else { 0.0 } }
-        })
-        .collect()
+    let scale = |(j, weight): (usize, &f64)| {
+        let mean = rows.iter().map(|row| row[j]).sum::<f64>() / count;
+        let variance = rows.iter().map(|row| (row[j] - mean).powi(2)).sum::<f64>() / count;
+        let deviation = variance.sqrt();
+        Scale { mean, factor: if deviation > 1e-9 { weight / deviation } else { 0.0 } }
+    };
+    weights.iter().enumerate().map(scale).collect()
 }

@@ -3,6 +3,7 @@
 mod cluster;
 pub mod clustering;
 pub mod clv;
+mod components;
 mod drift;
 mod features;
 mod identity;
@@ -15,7 +16,7 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
-pub use model::{Model, Report, Segment, fit, refit};
+pub use model::{Leading, Model, Report, Segment, fit, refit};
 pub use stability::adjusted_rand;
 
 /// What is known of one customer at one moment. One definition each:
@@ -40,7 +41,7 @@ pub struct Params {
     pub segments: (usize, usize),
     /// Below this many customers with a purchase there is no fit.
     pub min_samples: usize,
-    /// Categories that the composition looks at: the strongest of the fit.
+    /// Categories that the composition's components are made of: the strongest of the fit.
     pub top_categories: usize,
     /// K-Means starts; the best one counts.
     pub runs: usize,
@@ -55,7 +56,7 @@ impl Default for Params {
         Self {
             segments: (3, 8),
             min_samples: 20,
-            top_categories: 8,
+            top_categories: 16,
             runs: 10,
             silhouette_sample: 800,
             titles: BTreeMap::new(),

@@ -6,13 +6,15 @@ use domain::SegmentName;
 use domain::segment::Drift;
 use serde::{Deserialize, Serialize};
 
+use crate::components::Components;
 use crate::drift::{Spread, stability_index};
 use crate::features::{self, BEHAVIOUR, Scale};
 use crate::naming::{self, Profile, Whole, quantile};
 use crate::{Decision, Facts, FitError, Progress, Rules, cluster, identity, stability};
 
-/// The form of the serialised model. One without identities (form 1) is read, and numbered as it stands; others are not.
-const FORMAT: u16 = 2;
+/// The form of the serialised model. One without identities (form 1) is read, and numbered as it stands; one without components
+/// (form 2) looks at shares as they are; others are not read.
+const FORMAT: u16 = 3;
 /// Segments of customers drawn again must agree with those of all so far (adjusted Rand index), where any number of them does.
 const STABLE: f64 = 0.8;
 /// A segment whose centre moved further, in standard deviations of the new fit, is another one.
@@ -31,6 +33,9 @@ pub struct Model {
 struct Stored {
     format: u16,
     categories: Vec<String>,
+    /// Of the categories; without them their shares are looked at one by one.
+    #[serde(default)]
+    components: Option<Components>,
     scales: Vec<Scale>,
     centroids: Vec<Vec<f64>>,
     segments: Vec<Segment>,
@@ -59,6 +64,21 @@ pub struct Segment {
     /// Sum of the members' spend.
     pub revenue: f64,
 }
+
+/// A leading component of what orders are made of: who buys more of some categories buys less of the others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Leading {
+    /// What it explains of how the shares of categories vary.
+    pub explained: f64,
+    /// Ids of the categories, strongest first.
+    pub more: Vec<String>,
+    pub less: Vec<String>,
+}
+
+/// A category with a smaller loading is not told of a component.
+const TELLING: f64 = 0.25;
+/// Categories that are told of one side.
+const MOST_TOLD: usize = 3;
 
 /// How good the fit is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -109,9 +129,13 @@ pub fn refit(
     }
     samples.sort_by(features::order);
     let categories = features::strongest(&samples, params.top_categories);
-    let width = BEHAVIOUR + categories.len();
-    let mut rows: Vec<Vec<f64>> = samples.iter().map(|s| features::raw(s, &categories).collect()).collect();
-    let scales = features::scales(&rows, width);
+    let composition: Vec<Vec<f64>> = samples.iter().map(|s| features::shares(s, &categories).collect()).collect();
+    let components = Components::of(&composition);
+    drop(composition);
+    let mut rows: Vec<Vec<f64>> = samples.iter().map(|s| features::raw(s, &categories, components.as_ref())).collect();
+    let weights = features::weights(categories.len(), components.as_ref());
+    let width = weights.len();
+    let scales = features::scales(&rows, &weights);
     let spreads = Spread::of(&rows);
     let drift = before.and_then(|before| drift(before, &samples, &rows));
     rows.iter_mut().for_each(|row| scale(row, &scales));
@@ -127,7 +151,8 @@ pub fn refit(
     let inertia = inertia / rows.len() as f64;
     let (centroids, segments) = describe(&samples, centroids, &members, &categories, &params.titles);
     let report = Report { samples: samples.len() as u64, silhouette, tried, stability, kept: 0, drift, inertia };
-    let mut stored = Stored { format: FORMAT, categories, scales, centroids, segments, report, next_id: 1, spreads };
+    let mut stored =
+        Stored { format: FORMAT, categories, components, scales, centroids, segments, report, next_id: 1, spreads };
     recognise(&mut stored, before.map(|before| &before.stored));
     Ok(Model { stored })
 }
@@ -200,27 +225,40 @@ fn recognise(stored: &mut Stored, before: Option<&Stored>) {
 }
 
 /// How far a segment is from one of the fit before, in standard deviations of the new fit. Features are compared by what they
-/// are, categories by their ids: the two fits scale differently, and may look at other categories.
+/// are, categories by their ids: the two fits scale differently, and may look at other categories along other components.
 fn apart(new: &Stored, centroid: usize, before: Option<&Stored>, other: usize) -> f64 {
     let Some(before) = before else { return f64::MAX };
-    let raw = |stored: &Stored, centroid: usize, place: usize| {
-        let (scale, x) = (stored.scales[place], stored.centroids[centroid][place]);
-        if scale.factor > 0.0 { x / scale.factor + scale.mean } else { scale.mean }
-    };
-    let place_of = |stored: &Stored, id: &String| stored.categories.iter().position(|known| known == id);
-    let mut sum = 0.0;
-    for place in 0..BEHAVIOUR {
-        sum += ((raw(new, centroid, place) - raw(before, other, place)) * new.scales[place].factor).powi(2);
-    }
-    for (n, id) in new.categories.iter().enumerate() {
-        let place = BEHAVIOUR + n;
+    let (now, then) = (new.unscaled(centroid), before.unscaled(other));
+    let mut moved: Vec<f64> = (0..BEHAVIOUR).map(|place| now[place] - then[place]).collect();
+    let (shares, known) = (new.shares_of(&now), before.shares_of(&then));
+    let differences: Vec<f64> = new
+        .categories
+        .iter()
+        .zip(shares)
         // A category that the old fit did not look at says nothing of how far its segments moved.
-        if let Some(old) = place_of(before, id) {
-            let moved = raw(new, centroid, place) - raw(before, other, BEHAVIOUR + old);
-            sum += (moved * new.scales[place].factor).powi(2);
-        }
+        .map(|(id, share)| before.categories.iter().position(|old| old == id).map_or(0.0, |old| share - known[old]))
+        .collect();
+    match &new.components {
+        Some(components) => moved.extend(components.along(&differences)),
+        None => moved.extend(differences),
     }
+    let sum: f64 = moved.iter().zip(&new.scales).map(|(x, scale)| (x * scale.factor).powi(2)).sum();
     if sum.is_finite() { sum.sqrt() } else { f64::MAX }
+}
+
+impl Stored {
+    /// A centroid's features as they are.
+    fn unscaled(&self, centroid: usize) -> Vec<f64> {
+        let raw =
+            |(x, scale): (&f64, &Scale)| if scale.factor > 0.0 { x / scale.factor + scale.mean } else { scale.mean };
+        self.centroids[centroid].iter().zip(&self.scales).map(raw).collect()
+    }
+
+    /// The shares of the categories that such features say.
+    fn shares_of(&self, unscaled: &[f64]) -> Vec<f64> {
+        let composition = &unscaled[BEHAVIOUR..];
+        self.components.as_ref().map_or_else(|| composition.to_vec(), |components| components.shares(composition))
+    }
 }
 
 /// The segments that were chosen, and what was tried.
@@ -364,7 +402,7 @@ impl Model {
         if facts.frequency == 0 || self.stored.centroids.is_empty() {
             return Decision { segment: 0 };
         }
-        let mut row: Vec<f64> = features::raw(facts, &self.stored.categories).collect();
+        let mut row = features::raw(facts, &self.stored.categories, self.stored.components.as_ref());
         scale(&mut row, &self.stored.scales);
         let nearest = cluster::nearest(&self.stored.centroids, &row);
         Decision { segment: u16::try_from(nearest + 1).unwrap_or(0) }
@@ -389,6 +427,22 @@ impl Model {
     pub fn report(&self) -> &Report {
         &self.stored.report
     }
+
+    /// What tells orders apart, strongest first.
+    #[must_use]
+    pub fn leading(&self) -> Vec<Leading> {
+        let told = self.stored.components.iter().flat_map(Components::told);
+        told.map(|(explained, loadings)| {
+            let mut ranked: Vec<(&String, f64)> = self.stored.categories.iter().zip(loadings.iter().copied()).collect();
+            ranked.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(b.0)));
+            let side = |sign: f64| {
+                let strong = ranked.iter().filter(|(_, loading)| loading * sign >= TELLING);
+                strong.take(MOST_TOLD).map(|(id, _)| (*id).clone()).collect()
+            };
+            Leading { explained, more: side(1.0), less: side(-1.0) }
+        })
+        .collect()
+    }
 }
 
 impl From<Model> for Stored {
@@ -402,7 +456,11 @@ impl TryFrom<Stored> for Model {
     type Error = String;
 
     fn try_from(mut stored: Stored) -> Result<Self, String> {
-        let width = BEHAVIOUR + stored.categories.len();
+        let composition = stored.components.as_ref().map_or(stored.categories.len(), Components::count);
+        let width = BEHAVIOUR + composition;
+        if stored.format == 2 {
+            stored.format = FORMAT;
+        }
         if stored.format == 1 {
             stored.format = FORMAT;
             stored.segments.iter_mut().zip(1..).for_each(|(segment, id)| segment.id = id);
@@ -411,7 +469,11 @@ impl TryFrom<Stored> for Model {
         if stored.format != FORMAT {
             return Err(format!("segment model of format {}, and this Kava reads {FORMAT}", stored.format));
         }
-        if stored.scales.len() != width || stored.centroids.iter().any(|c| c.len() != width) {
+        let fits = |components: &Components| components.fits(stored.categories.len());
+        if !stored.components.as_ref().is_none_or(fits)
+            || stored.scales.len() != width
+            || stored.centroids.iter().any(|c| c.len() != width)
+        {
             return Err("segment model whose parts do not fit together".to_owned());
         }
         if stored.segments.len() != stored.centroids.len() {
@@ -424,5 +486,42 @@ impl TryFrom<Stored> for Model {
             return Err("segment model with numbers that are not finite".to_owned());
         }
         Ok(Self { stored })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::{planted, rules};
+
+    /// A model of before there were components looked at the shares themselves. It is read, places customers as it did, and the
+    /// next fit finds its segments again.
+    #[test]
+    fn a_model_without_components_is_read_and_its_segments_are_found_again() {
+        let customers: Vec<Facts> = planted(40).into_iter().map(|customer| customer.1).collect();
+        let model = fit(&customers, &rules(), 7).unwrap();
+        assert!(model.stored.components.is_some());
+        let mut old = model.stored.clone();
+        for place in 0..old.centroids.len() {
+            let shares = old.shares_of(&old.unscaled(place));
+            old.centroids[place].splice(BEHAVIOUR.., shares);
+        }
+        old.scales.truncate(BEHAVIOUR);
+        old.scales.resize(BEHAVIOUR + old.categories.len(), Scale { mean: 0.0, factor: 1.0 });
+        old.segments.iter_mut().zip([7, 8, 9]).for_each(|(segment, id)| segment.id = id);
+        (old.next_id, old.components, old.format) = (10, None, 2);
+        let mut json = serde_json::to_value(&old).unwrap();
+        json.as_object_mut().unwrap().remove("components");
+        let old: Model = serde_json::from_value(json).unwrap();
+        for facts in &customers {
+            assert_eq!(old.assign(facts), model.assign(facts));
+        }
+        let new = refit(&customers, &rules(), 3, Some(&old), &mut |_, _| ControlFlow::Continue(())).unwrap();
+        let mut ids: Vec<u32> = new.segments().iter().map(|segment| segment.id).collect();
+        ids.sort_unstable();
+        assert_eq!(ids, [7, 8, 9]);
+        let told = new.leading();
+        let named: Vec<&String> = told[0].more.iter().chain(&told[0].less).collect();
+        assert!(told[0].explained > 0.4 && named.len() >= 2, "{told:?}");
     }
 }

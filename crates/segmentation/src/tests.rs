@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn rules() -> Rules {
+pub(crate) fn rules() -> Rules {
     Params { runs: 3, silhouette_sample: 200, ..Params::default() }.check().unwrap()
 }
 
@@ -21,7 +21,7 @@ fn noise(i: usize, salt: u64) -> f64 {
 }
 
 /// Three kinds of customers that anybody would tell apart.
-fn planted(each: usize) -> Vec<(usize, Facts)> {
+pub(crate) fn planted(each: usize) -> Vec<(usize, Facts)> {
     let kinds = [(3.0, 40, 4_000.0, "coffee"), (60.0, 6, 900.0, "tea"), (200.0, 1, 15_000.0, "machines")];
     (0..each * kinds.len())
         .map(|i| {
@@ -130,9 +130,9 @@ fn params_that_make_no_sense_are_refused() {
 fn a_model_of_another_form_is_not_read() {
     let facts: Vec<Facts> = planted(20).into_iter().map(|c| c.1).collect();
     let mut json = serde_json::to_value(fit(&facts, &rules(), 1).unwrap()).unwrap();
-    json["format"] = 3.into();
+    json["format"] = 4.into();
     assert!(serde_json::from_value::<Model>(json.clone()).is_err());
-    json["format"] = 2.into();
+    json["format"] = 3.into();
     json["centroids"][0].as_array_mut().unwrap().pop();
     assert!(serde_json::from_value::<Model>(json).is_err());
 }

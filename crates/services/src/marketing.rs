@@ -1,9 +1,11 @@
 //! Marketing: the segments with what they bring, and what the discounts left of the margin.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use contract::marketing::{
-    BoughtTogether, FitProgress, FitStage, LifetimeAccuracy, ModelSummary, SegmentDashboard, SegmentHabits, SegmentRow,
-    SegmentWorth,
+    BoughtTogether, FitProgress, FitStage, LeadingComponent, LifetimeAccuracy, ModelSummary, SegmentDashboard,
+    SegmentHabits, SegmentRow, SegmentWorth,
 };
 use contract::staff::StaffCaller;
 use contract::{MarketingApi, Refusal};
@@ -30,6 +32,7 @@ impl MarketingApi for Shop {
         let id = model.as_ref().map(|(stored, _)| SegmentModelId(stored.id));
         let forecast = self.foretold(id).await.map_err(|e| self.failed(&e))?;
         let figures = self.store.segment_figures(id, self.clock.now(), locale).await.map_err(|e| self.failed(&e))?;
+        let titles = self.store.category_titles(locale).await.map_err(|e| self.failed(&e))?;
         let rows: Vec<SegmentRow> = figures
             .iter()
             .map(|figures| {
@@ -57,6 +60,7 @@ impl MarketingApi for Shop {
                 silhouette: model.report().silhouette,
                 stability: stability(&model),
                 drift: model.report().drift,
+                leading: model.leading().into_iter().map(|component| leading(component, &titles)).collect(),
             }),
             customers: rows.iter().map(|row| row.size).sum(),
             revenue: rows.iter().map(|row| row.revenue).sum(),
@@ -96,6 +100,15 @@ fn stability(model: &segmentation::Model) -> Option<f64> {
     let taken = model.segments().len();
     let mut tried = model.report().stability.iter();
     tried.find(|(number, _)| usize::from(*number) == taken).map(|(_, stable)| *stable)
+}
+
+fn leading(component: segmentation::Leading, titles: &BTreeMap<String, String>) -> LeadingComponent {
+    let named = |ids: Vec<String>| ids.into_iter().map(|id| titles.get(&id).cloned().unwrap_or(id)).collect();
+    LeadingComponent {
+        explained: Rate((component.explained.clamp(0.0, 1.0) * 10_000.0).round() as u32),
+        more: named(component.more),
+        less: named(component.less),
+    }
 }
 
 fn row(name: SegmentName, figures: &SegmentFigures) -> SegmentRow {
