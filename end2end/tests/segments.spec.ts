@@ -50,6 +50,11 @@ test('table, headline and charts tell one story', async ({ marketer: { page } })
   for (const revenue of revenues) await expect(bars).toContainText(pounds(revenue));
   const plot = charts.filter({ has: page.getByRole('heading', { name: 'How lately and how often' }) });
   await expect(plot.getByRole('img', { name: 'How lately and how often' })).toBeVisible();
+  await expect(page.getByText('What tells orders apart:')).toContainText(/\(\d+(\.\d+)?\s?%\)/);
+  const habits = page.getByRole('table').filter({ hasText: 'Days between visits' });
+  expect(await habits.getByRole('rowheader').count()).toBeGreaterThanOrEqual(3);
+  for (const gap of await column(habits, /between visits/i)) expect(gap).toMatch(/^(\d+(\.\d+)?(\s\u{b1}\s\d+(\.\d+)?)?|\u{2013})$/u);
+  for (const day of await column(habits, /^day$/i)) expect(day).toMatch(/day$/);
   // Margins and discounts are rates of what they say they are.
   for (const rate of await column(table, /discount$/i)) expect(rate).toMatch(/^([\u2212]?\d+(\.\d+)?\s?%|not known)/);
 });

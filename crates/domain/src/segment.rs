@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Locale, SegmentModelId};
 
-pub use reason::{SegmentReason, Visits};
+pub use reason::{SegmentReason, TakenBack, Visits};
 
 /// How lately members were seen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

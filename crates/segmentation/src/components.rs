@@ -44,7 +44,7 @@ impl Components {
             }
         }
         let whole: f64 = (0..width).map(|i| covariance[[i, i]]).sum();
-        if !(whole > FLAT) {
+        if whole <= FLAT {
             return None;
         }
         // It refuses only what is not square; then shares are looked at as they are.

@@ -124,7 +124,7 @@ impl Shop {
         }
         store::segments::refresh(&mut tx, Whose::These(&[from.0, into.0])).await?;
         if let (Some(before), Some(after)) = (before, store::segments::lock(&mut tx, into).await?) {
-            self.place(&mut tx, before, after, now).await?;
+            self.place(&mut tx, before, after, None, now).await?;
         }
         let payload = json!({ "what": "merged", "customer_id": from, "into": into });
         store::outbox::append(&mut tx, &[self.activity(into, payload, now)]).await?;

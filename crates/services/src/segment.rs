@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
-use domain::segment::Visits;
+use domain::segment::{TakenBack, Visits};
 use domain::{Amount, CategoryId, Currency, CustomerId, Locale, SegmentModelId, SegmentName, SegmentReason};
 use events::Event;
 use segmentation::{Facts, Model};
@@ -167,7 +167,7 @@ impl Shop {
         if from == to {
             return Ok(None);
         }
-        let reason = reason(&before, features, currency);
+        let reason = reason(&before, features, None, currency);
         let moved = SegmentMove { from, to, reason };
         let (change, event) = self.announcement(features, &moved, now)?;
         Ok(Some((moved, change, event)))
@@ -212,7 +212,7 @@ impl Shop {
         after.spent = after.spent.saturating_sub(goods.paid.0);
         after.habits.take_back(goods.paid, goods.discount);
         count_lines(&mut after, goods, -1);
-        self.place(tx, before, after, now).await
+        self.place(tx, before, after, Some(TakenBack::Goods), now).await
     }
 
     /// Counts a customer's features anew, of whom a receipt no longer counts: hours, gaps and returns that were counted with
@@ -229,14 +229,16 @@ impl Shop {
         let Some(before) = store::segments::lock(tx, customer).await? else { return Ok(None) };
         store::segments::refresh(tx, Whose::These(&[before.id])).await?;
         let Some(after) = store::segments::lock(tx, customer).await? else { return Ok(None) };
-        self.place(tx, before, after, now).await
+        self.place(tx, before, after, Some(TakenBack::Purchase), now).await
     }
 
+    /// Writes features that are not those of before, and the segment that they make.
     pub(crate) async fn place(
         &self,
         tx: &mut Tx,
         before: Features,
         mut after: Features,
+        taken: Option<TakenBack>,
         now: DateTime<Utc>,
     ) -> Result<Option<SegmentMove>, StoreError> {
         let from = self.name_within(tx, &before).await?;
@@ -252,7 +254,7 @@ impl Shop {
             return Ok(None);
         }
         let currency = store::segments::currency(tx).await?;
-        let reason = reason(&before, &after, currency);
+        let reason = reason(&before, &after, taken, currency);
         let moved = SegmentMove { from, to, reason };
         let (change, event) = self.announcement(&after, &moved, now)?;
         store::segments::keep_changes(tx, &[change], now).await?;
@@ -347,12 +349,13 @@ fn count_lines(features: &mut Features, purchase: &PurchaseFacts, sign: i64) {
     add(&mut features.costed, purchase.costed);
 }
 
-fn reason(before: &Features, after: &Features, currency: Option<Currency>) -> SegmentReason {
+fn reason(before: &Features, after: &Features, taken: Option<TakenBack>, currency: Option<Currency>) -> SegmentReason {
     let away = before.last_purchase_at.zip(after.last_purchase_at).map(|(last, now)| (now - last).num_days());
     SegmentReason::Purchase {
         before: visits(before),
         after: visits(after),
         away_days: away.filter(|days| *days >= LONG_AWAY_DAYS).and_then(|days| u32::try_from(days).ok()),
+        taken,
         currency,
     }
 }
