@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod allocation;
 mod rule;
 mod shelf;
 #[cfg(test)]

@@ -232,7 +232,11 @@ async fn a_fit_places_everybody_and_a_purchase_moves_with_a_reason() {
     assert_ne!(name, SegmentName::Newcomers);
 
     let back = scene.cancel(newcomer, receipt).await.unwrap();
-    assert!(back.reason.words(Locale::En).starts_with("a purchase was cancelled: visits 0 (were 1)"), "{:?}", back.reason);
+    assert!(
+        back.reason.words(Locale::En).starts_with("a purchase was cancelled: visits 0 (were 1)"),
+        "{:?}",
+        back.reason
+    );
     assert_eq!((back.from, back.to), (moved.to, SegmentName::Newcomers));
 
     // Who was long away is told so.
