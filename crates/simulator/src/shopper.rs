@@ -1,0 +1,184 @@
+//! One shopper: what they are like, what they remember, and what a week with a rate on offer is to them.
+
+use domain::Rate;
+
+use crate::chance::{Chance, Purpose};
+use crate::truth::{Spread, Truth};
+
+/// What never changes of a shopper.
+#[derive(Clone, Debug)]
+pub struct Shopper {
+    chance: Chance,
+    /// Log-odds of coming.
+    visits: f64,
+    /// Log-odds that ten percent give.
+    response: f64,
+    /// Things beside the first, on average.
+    more: f64,
+    is_strategic: bool,
+    /// Up to each item of the menu, the share of what they take: rises to 1.
+    taste: Vec<f64>,
+    /// Of a thing that they take, by taste; minor units.
+    mean_price: f64,
+    mean_cost: f64,
+}
+
+/// What a shopper remembers.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct State {
+    pub has_left: bool,
+    pub came_last_week: bool,
+    /// 0 to 1.
+    pub habit: f64,
+    /// The rates that they are used to, and those after a week in which they came or did not; in tenths.
+    pub remembered: f64,
+    pub after_coming: f64,
+    pub after_waiting: f64,
+}
+
+/// What a visit was; minor units.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Visit {
+    /// Places on the menu.
+    pub items: Vec<u16>,
+    /// At menu prices.
+    pub gross: i64,
+    pub cost: i64,
+    pub discount: i64,
+}
+
+impl Visit {
+    #[must_use]
+    pub fn margin(&self) -> i64 {
+        self.gross - self.discount - self.cost
+    }
+}
+
+/// What is to be expected of a week, by the truth itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Expected {
+    /// The probability of a visit.
+    pub visit: f64,
+    /// Minor units, whether they come or not.
+    pub margin: f64,
+    pub discount: f64,
+}
+
+/// Nobody buys more things at once.
+const MOST_ITEMS: u32 = 60;
+
+impl Shopper {
+    /// The shopper of this number; the truth must be checked.
+    #[must_use]
+    pub(crate) fn draw(truth: &Truth, seed: u64, number: u64) -> Self {
+        let chance = Chance::of(seed, number);
+        let normal = |round, spread: Spread| spread.mean + spread.deviation * chance.normal(Purpose::Trait, round);
+        let share = |round| chance.uniform(Purpose::Trait, 1, round);
+        let weights = (0_u32..)
+            .zip(&truth.menu)
+            .map(|(place, item)| item.popularity * (truth.taste * chance.normal(Purpose::Trait, 16 + place)).exp());
+        let weights: Vec<f64> = weights.collect();
+        let whole: f64 = weights.iter().sum();
+        let mean = |of: fn(&crate::Item) -> i64| {
+            weights.iter().zip(&truth.menu).map(|(weight, item)| weight / whole * of(item) as f64).sum()
+        };
+        let mut so_far = 0.0;
+        let taste = weights.iter().map(|weight| {
+            so_far += weight / whole;
+            so_far
+        });
+        let is_deaf = share(0) < truth.deaf;
+        Self {
+            chance,
+            visits: normal(0, truth.visits),
+            response: if is_deaf { 0.0 } else { normal(1, truth.response).max(0.0) },
+            more: normal(2, truth.more).max(0.0),
+            is_strategic: share(1) < truth.strategic,
+            taste: taste.collect(),
+            mean_price: mean(|item| item.price.0),
+            mean_cost: mean(|item| item.cost.0),
+        }
+    }
+
+    /// By the truth; a rate over 100 % counts as one of 100 %.
+    #[must_use]
+    pub fn expected(&self, truth: &Truth, state: &State, week: u32, rate: Rate) -> Expected {
+        let visit = self.probability(truth, state, week, rate);
+        let gross = visit * (1.0 + self.mean_more(truth, rate)) * self.mean_price;
+        let cost = visit * (1.0 + self.mean_more(truth, rate)) * self.mean_cost;
+        let discount = gross * tenths(rate) / 10.0;
+        Expected { visit, margin: gross - discount - cost, discount }
+    }
+
+    fn probability(&self, truth: &Truth, state: &State, week: u32, rate: Rate) -> f64 {
+        if state.has_left {
+            return 0.0;
+        }
+        let rate = tenths(rate);
+        let season = truth.season * (std::f64::consts::TAU * (f64::from(week) - truth.season_week) / 52.0).cos();
+        let mut odds = self.visits + season + truth.habit * state.habit + self.response * rate;
+        if state.came_last_week {
+            odds -= truth.satiation;
+        }
+        odds -= truth.disappointment * (state.remembered - rate).max(0.0);
+        if self.is_strategic {
+            odds -= truth.patience * (state.after_waiting - state.after_coming).max(0.0);
+        }
+        1.0 / (1.0 + (-odds).exp())
+    }
+
+    fn mean_more(&self, truth: &Truth, rate: Rate) -> f64 {
+        self.more * (1.0 + truth.larger * tenths(rate))
+    }
+
+    /// Lives through a week: the visit, if they come, and what they remember of it.
+    pub(crate) fn live(&self, truth: &Truth, state: &mut State, week: u32, rate: Rate) -> Option<Visit> {
+        if state.has_left {
+            return None;
+        }
+        let comes = self.chance.uniform(Purpose::Comes, week, 0) < self.probability(truth, state, week, rate);
+        let visit = comes.then(|| self.buy(truth, week, rate));
+        let rate = tenths(rate);
+        let blend = |keeps: f64, old: f64, new: f64| keeps * old + (1.0 - keeps) * new;
+        // What this week offers is what last week's coming or waiting led to.
+        let led = if state.came_last_week { &mut state.after_coming } else { &mut state.after_waiting };
+        *led = blend(truth.memory_keeps, *led, rate);
+        state.remembered = blend(truth.memory_keeps, state.remembered, rate);
+        state.habit = blend(truth.habit_keeps, state.habit, f64::from(u8::from(comes)));
+        state.came_last_week = comes;
+        let leaves = truth.leaving * (1.0 - state.habit);
+        state.has_left = self.chance.uniform(Purpose::Leaves, week, 0) < leaves;
+        visit
+    }
+
+    fn buy(&self, truth: &Truth, week: u32, rate: Rate) -> Visit {
+        let count = 1 + poisson(self.mean_more(truth, rate), self.chance.uniform(Purpose::More, week, 0));
+        let mut visit = Visit::default();
+        for thing in 0..count {
+            let drawn = self.chance.uniform(Purpose::Chooses, week, thing);
+            let place = self.taste.partition_point(|up_to| *up_to < drawn).min(truth.menu.len() - 1);
+            let item = &truth.menu[place];
+            visit.items.push(place as u16);
+            visit.gross += item.price.0;
+            visit.cost += item.cost.0;
+        }
+        visit.discount = (visit.gross as f64 * tenths(rate) / 10.0).round() as i64;
+        visit
+    }
+}
+
+fn tenths(rate: Rate) -> f64 {
+    f64::from(rate.bp().min(10_000)) / 1_000.0
+}
+
+/// The count at a place between 0 and 1 of the Poisson distribution: a larger mean never gives fewer at the same place.
+fn poisson(mean: f64, place: f64) -> u32 {
+    let (mut count, mut probability) = (0, (-mean).exp());
+    let mut so_far = probability;
+    while so_far < place && count < MOST_ITEMS {
+        count += 1;
+        probability *= mean / f64::from(count);
+        so_far += probability;
+    }
+    count
+}
