@@ -7,7 +7,7 @@ import { expect, test } from '../support/actors';
 const WIDTHS = [390, 1440];
 const TAGS = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'];
 // Pages do not know of each other: both cores look.
-test.describe.configure({ mode: 'parallel', timeout: 120_000 });
+test.describe.configure({ mode: 'parallel', timeout: 240_000 });
 const pictures = process.env.KAVA_E2E_PICTURES;
 
 /** What stands in the way of somebody who reads with assistive technology. */

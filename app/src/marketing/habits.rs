@@ -4,7 +4,7 @@ use contract::marketing::SegmentHabits;
 use domain::Locale;
 use leptos::prelude::*;
 
-use super::state::decimal;
+use super::state::{decimal, signed_percent};
 use crate::i18n::{Text, tr, use_locale};
 
 const TITLE: Text = Text::new("How and when they buy", "Как и когда покупают");
@@ -44,8 +44,8 @@ pub fn HabitsTable(rows: Vec<(String, SegmentHabits)>) -> impl IntoView {
             <tr>
                 <th scope="row">{name}</th>
                 <td class="num">{gap}</td>
-                <td class="num">{habits.discounted.display(locale)}</td>
-                <td class="num">{habits.returned.display(locale)}</td>
+                <td class="num">{signed_percent(i64::from(habits.discounted.bp()), locale)}</td>
+                <td class="num">{signed_percent(i64::from(habits.returned.bp()), locale)}</td>
                 <td class="num">{hour}</td>
                 <td>{tr(day)}</td>
             </tr>

@@ -302,7 +302,7 @@ fn leading_words(leading: &[LeadingComponent], locale: Locale) -> Option<String>
         let side = |titles: &[String]| titles.join(", ").to_lowercase();
         let (more, less) = (side(&component.more), side(&component.less));
         let sides = if less.is_empty() { more } else { format!("{more} {} {less}", tr(AGAINST)) };
-        format!("{sides} ({})", component.explained.display(locale))
+        format!("{sides} ({})", signed_percent(i64::from(component.explained.bp()), locale))
     });
     let told: Vec<String> = told.collect();
     (!told.is_empty()).then(|| format!("{}.", told.join("; ")))
