@@ -126,7 +126,7 @@ fn fill(menus: &Menus, chosen: &mut [Option<u16>], left: &mut i128, gain: &mut f
         let menu = menus.menu(customer);
         let now = chosen.and_then(|place| menu.get(usize::from(place))).map_or((0, 0.0), |l| (l.cost.0, l.gain));
         let more = |level: &Level| (i128::from(level.cost.0) - i128::from(now.0), level.gain - now.1);
-        let best = (0_u16..)
+        let best = (0..=u16::MAX)
             .zip(menu)
             .filter(|(_, level)| level.gain.is_finite())
             .map(|(place, level)| (place, more(level)))
@@ -150,7 +150,7 @@ struct Point {
 fn upper_hull(menu: &[Level], hull: &mut Vec<Point>) {
     let mut points: Vec<Point> = Vec::with_capacity(menu.len() + 1);
     points.push(Point { cost: 0, gain: 0.0, place: None });
-    let on_menu = (0_u16..).zip(menu).filter(|(_, level)| level.gain.is_finite());
+    let on_menu = (0..=u16::MAX).zip(menu).filter(|(_, level)| level.gain.is_finite());
     points.extend(on_menu.map(|(place, level)| Point { cost: level.cost.0, gain: level.gain, place: Some(place) }));
     // Of equal costs the greatest gain; of equal both the first, and nothing before all.
     points.sort_by(|a, b| a.cost.cmp(&b.cost).then(b.gain.total_cmp(&a.gain)));
@@ -200,7 +200,7 @@ impl Pacer {
     /// The level for the next customer.
     pub fn choose(&mut self, menu: &[Level]) -> Option<u16> {
         let worth = |level: &Level| level.gain - self.price * level.cost.0 as f64;
-        let best = (0_u16..)
+        let best = (0..=u16::MAX)
             .zip(menu)
             .filter(|(_, level)| level.gain.is_finite() && level.cost.0 <= self.left && worth(level) > 0.0)
             .max_by(|a, b| worth(a.1).total_cmp(&worth(b.1)).then(b.0.cmp(&a.0)));
@@ -276,6 +276,11 @@ mod tests {
         let given = allocate(&menus(&all), Amount(1));
         assert_eq!(given.chosen[0], Some(2));
         assert!(given.gain.is_finite() && given.cost <= Amount(1), "{given:?}");
+        // A menu that is longer than there are places: what lies beyond them is not given.
+        let long: Vec<(i64, f64)> = (0..70_000).map(|n| (1, f64::from(n))).collect();
+        let given = allocate(&menus(std::slice::from_ref(&long)), Amount(1));
+        assert_eq!((given.chosen, given.gain), (vec![Some(u16::MAX)], 65_535.0));
+        assert_eq!(Pacer::new(Amount(1), 1, 1.0).choose(&menus_of(&[long])[0]), Some(u16::MAX));
         let mut pacer = Pacer::new(Amount(10), 0, f64::NAN);
         assert_eq!(pacer.choose(&[Level { cost: Amount(1), gain: f64::NAN }]), None);
     }

@@ -12,6 +12,20 @@ const ENOUGH: f64 = 0.9;
 const MOST: usize = 5;
 /// Shares that vary less are all the same.
 const FLAT: f64 = 1e-9;
+/// A category with a smaller loading is not told of a component…
+const TELLING: f64 = 0.25;
+/// …and of one side no more than these.
+const MOST_TOLD: usize = 3;
+
+/// A leading component of what orders are made of: who buys more of some categories buys less of the others.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Leading {
+    /// What it explains of how the shares of categories vary.
+    pub explained: f64,
+    /// Ids of the categories, strongest first.
+    pub more: Vec<String>,
+    pub less: Vec<String>,
+}
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Components {
@@ -97,9 +111,19 @@ impl Components {
         self.explained.iter().map(move |explained| (explained / kept).sqrt())
     }
 
-    /// Of each component what it explains, and the loading of each category.
-    pub(crate) fn told(&self) -> impl Iterator<Item = (f64, &[f64])> {
-        self.explained.iter().copied().zip(self.loadings.iter().map(Vec::as_slice))
+    /// Each component in words' raw material; `categories` are those that it is of.
+    pub(crate) fn leading(&self, categories: &[String]) -> Vec<Leading> {
+        let told = self.explained.iter().zip(&self.loadings);
+        told.map(|(explained, loadings)| {
+            let mut ranked: Vec<(&String, f64)> = categories.iter().zip(loadings.iter().copied()).collect();
+            ranked.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(b.0)));
+            let side = |sign: f64| {
+                let strong = ranked.iter().filter(|(_, loading)| loading * sign >= TELLING);
+                strong.take(MOST_TOLD).map(|(id, _)| (*id).clone()).collect()
+            };
+            Leading { explained: *explained, more: side(1.0), less: side(-1.0) }
+        })
+        .collect()
     }
 }
 
@@ -124,14 +148,20 @@ mod tests {
     fn planted_directions_are_found_with_what_they_explain() {
         let found = Components::of(&planted()).unwrap();
         assert_eq!(found.count(), 2, "80 of a hundred are not enough");
-        let told: Vec<(f64, &[f64])> = found.told().collect();
+        let told: Vec<(&f64, &Vec<f64>)> = found.explained.iter().zip(&found.loadings).collect();
         let (half, sixth) = (0.5_f64.sqrt(), (1.0_f64 / 6.0).sqrt());
         for ((explained, loading), (share, known)) in
             told.iter().zip([(0.8, [half, -half, 0.0]), (0.2, [-sixth, -sixth, 2.0 * sixth])])
         {
-            assert!((explained - share).abs() < 1e-12, "{told:?}");
+            assert!((*explained - share).abs() < 1e-12, "{told:?}");
             assert!(loading.iter().zip(known).all(|(l, k)| (l - k).abs() < 1e-9), "{told:?}");
         }
+        let ids = ["coffee", "cakes", "tea"].map(str::to_owned);
+        let [first, mut second] = found.leading(&ids).try_into().unwrap();
+        // The two are as strong but for rounding.
+        second.less.sort();
+        assert_eq!((first.more.join(" "), first.less.join(" ")), ("coffee".to_owned(), "cakes".to_owned()));
+        assert_eq!((second.more.join(" "), second.less.join(" ")), ("tea".to_owned(), "cakes coffee".to_owned()));
         assert!((found.weights().map(|w| w * w).sum::<f64>() - 1.0).abs() < 1e-12);
         for row in planted() {
             let along: Vec<f64> = found.along(&row).collect();

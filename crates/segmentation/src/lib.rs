@@ -16,7 +16,8 @@ use std::ops::ControlFlow;
 
 use serde::{Deserialize, Serialize};
 
-pub use model::{Leading, Model, Report, Segment, fit, refit};
+pub use components::Leading;
+pub use model::{Model, Report, Segment, fit, refit};
 pub use stability::adjusted_rand;
 
 /// What is known of one customer at one moment. One definition each:

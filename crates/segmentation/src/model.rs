@@ -6,7 +6,7 @@ use domain::SegmentName;
 use domain::segment::Drift;
 use serde::{Deserialize, Serialize};
 
-use crate::components::Components;
+use crate::components::{Components, Leading};
 use crate::drift::{Spread, stability_index};
 use crate::features::{self, BEHAVIOUR, Scale};
 use crate::naming::{self, Profile, Whole, quantile};
@@ -64,21 +64,6 @@ pub struct Segment {
     /// Sum of the members' spend.
     pub revenue: f64,
 }
-
-/// A leading component of what orders are made of: who buys more of some categories buys less of the others.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Leading {
-    /// What it explains of how the shares of categories vary.
-    pub explained: f64,
-    /// Ids of the categories, strongest first.
-    pub more: Vec<String>,
-    pub less: Vec<String>,
-}
-
-/// A category with a smaller loading is not told of a component.
-const TELLING: f64 = 0.25;
-/// Categories that are told of one side.
-const MOST_TOLD: usize = 3;
 
 /// How good the fit is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -431,17 +416,7 @@ impl Model {
     /// What tells orders apart, strongest first.
     #[must_use]
     pub fn leading(&self) -> Vec<Leading> {
-        let told = self.stored.components.iter().flat_map(Components::told);
-        told.map(|(explained, loadings)| {
-            let mut ranked: Vec<(&String, f64)> = self.stored.categories.iter().zip(loadings.iter().copied()).collect();
-            ranked.sort_by(|a, b| b.1.abs().total_cmp(&a.1.abs()).then(a.0.cmp(b.0)));
-            let side = |sign: f64| {
-                let strong = ranked.iter().filter(|(_, loading)| loading * sign >= TELLING);
-                strong.take(MOST_TOLD).map(|(id, _)| (*id).clone()).collect()
-            };
-            Leading { explained, more: side(1.0), less: side(-1.0) }
-        })
-        .collect()
+        self.stored.components.as_ref().map(|known| known.leading(&self.stored.categories)).unwrap_or_default()
     }
 }
 

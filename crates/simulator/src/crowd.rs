@@ -1,6 +1,6 @@
 //! All shoppers of a world, and what becomes of them under a policy.
 
-use domain::Rate;
+use domain::{Amount, Rate};
 
 use crate::shopper::{Shopper, State, Visit};
 use crate::truth::{Truth, TruthError};
@@ -36,13 +36,13 @@ impl Policy for Uniform {
     fn learn(&mut self, _: &Outcome<'_>) {}
 }
 
-/// Sums over all shoppers and weeks; minor units.
+/// Sums over all shoppers and weeks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     pub visits: u64,
-    pub gross: i64,
-    pub discount: i64,
-    pub margin: i64,
+    pub gross: Amount,
+    pub discount: Amount,
+    pub margin: Amount,
     /// Who had left for good by the end.
     pub left: u64,
 }
@@ -163,9 +163,20 @@ mod tests {
             }
             let near = |found: f64, known: f64| (found / known.max(1.0) - 1.0).abs() < 0.05 || found == known;
             assert!(near(totals.visits as f64, visits), "{totals:?} {visits}");
-            assert!(near(totals.margin as f64, margin), "{totals:?} {margin}");
-            assert!(near(totals.discount as f64, discount), "{totals:?} {discount}");
+            assert!(near(totals.margin.0 as f64, margin), "{totals:?} {margin}");
+            assert!(near(totals.discount.0 as f64, discount), "{totals:?} {discount}");
         }
+    }
+
+    /// However much a truth says that a rate makes people buy, what is expected is what can happen.
+    #[test]
+    fn a_truth_of_boundless_appetite_is_expected_as_it_is_lived() {
+        let truth = Truth { larger: 20.0, visits: crate::Spread { mean: 20.0, deviation: 0.0 }, ..Truth::default() };
+        let crowd = Crowd::draw(truth, 2, 2_000).unwrap();
+        let lived = crowd.run(1, &mut Uniform(Rate(9_000))).discount.0 as f64;
+        let all = crowd.shoppers().iter();
+        let told: f64 = all.map(|one| one.expected(crowd.truth(), &State::default(), 0, Rate(9_000)).discount).sum();
+        assert!((lived / told - 1.0).abs() < 0.05, "{lived} {told}");
     }
 
     #[test]

@@ -67,12 +67,13 @@ fn minute(at: DateTime<Utc>) -> i64 {
 /// Only when the database fails; so everywhere in this module.
 pub async fn gap_squares(tx: &mut Tx, customer: CustomerId) -> Result<i64, StoreError> {
     let sql = format!(
-        "select {SQUARES} from (
+        "select {} from (
             select {GAP} from (
                 select customer_id, kind, {MINUTE} from receipts r
                 where r.customer_id = $1 and r.kind = 'sale' and r.cancelled_at is null
             ) sold
-        ) timed"
+        ) timed",
+        squares()
     );
     Ok(sqlx::query_scalar(sqlx::AssertSqlSafe(sql)).bind(customer.0).fetch_one(&mut **tx).await?)
 }
@@ -88,10 +89,11 @@ pub async fn of_import(tx: &mut Tx, import: Uuid) -> Result<Vec<(Uuid, String)>,
 const MINUTE: &str = "floor(extract(epoch from r.at) / 60)::bigint as minute";
 const GAP: &str = "case when kind = 'sale' then
     minute - lag(minute) over (partition by customer_id, kind order by minute) end as gap";
-/// Of `gap`s no longer than [`LONGEST_GAP`].
-const SQUARES: &str =
-    "least(coalesce(sum(least(gap, 3000000000) * least(gap, 3000000000)) filter (where gap is not null),
-    0), 9223372036854775807)::bigint";
+/// The sum of the squares of `gap`s, as [`Habits::wait`] counts them.
+fn squares() -> String {
+    let gap = format!("least(gap, {LONGEST_GAP})");
+    format!("least(coalesce(sum({gap} * {gap}) filter (where gap is not null), 0), {})::bigint", i64::MAX)
+}
 
 /// The table expression `timed`, and those that it needs: one row a receipt `r` that counts, and that `which` lets through.
 pub(super) fn timed(which: &str) -> String {
@@ -124,9 +126,10 @@ pub(super) fn habits() -> String {
             'discounted', count(*) filter (where kind = 'sale' and discount > 0),
             'returned', coalesce(-sum(total) filter (where kind = 'return'), 0)::bigint,
             'returns', count(*) filter (where kind = 'return'),
-            'gap_squares', {SQUARES},
+            'gap_squares', {},
             'hours', jsonb_build_array({}),
             'weekdays', jsonb_build_array({}))",
+        squares(),
         sales("hour", 0, 23),
         sales("weekday", 1, 7),
     )
