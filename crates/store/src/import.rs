@@ -11,7 +11,7 @@ use sqlx::PgConnection;
 use sqlx::postgres::PgCopyIn;
 use uuid::Uuid;
 
-use crate::segments::{Counted, Habits};
+use crate::segments::Counted;
 use crate::{StoreError, Tx};
 
 /// Whoever rewrites what all receipts say holds this: imports and fits of the segments. "kava" and a number.
@@ -147,10 +147,9 @@ pub async fn add_customers(tx: &mut Tx, new: &[NewCustomer], now: DateTime<Utc>)
         return Ok(());
     }
     let created = now.to_rfc3339();
-    let nothing = serde_json::json!(Habits::default()).to_string();
     let mut copy = Copy::begin(tx, sql).await?;
     for customer in new {
-        copy.rows.customer(customer, &created, &nothing);
+        copy.rows.customer(customer, &created);
         copy.flow().await?;
     }
     copy.finish().await
@@ -206,7 +205,7 @@ impl Rows {
         self.end();
     }
 
-    fn customer(&mut self, customer: &NewCustomer, created: &str, nothing: &str) {
+    fn customer(&mut self, customer: &NewCustomer, created: &str) {
         let NewCustomer { counted, external_id, code, handle, secret } = customer;
         self.raw(counted.id.to_string().as_bytes());
         self.raw(b"\t");
@@ -236,7 +235,7 @@ impl Rows {
             self.number(sum);
         }
         self.raw(b"\t");
-        self.escaped(counted.habits.as_deref().unwrap_or(nothing));
+        self.escaped(&serde_json::json!(counted.habits).to_string());
         self.end();
     }
 

@@ -222,8 +222,7 @@ pub struct Counted {
     pub composition: serde_json::Value,
     pub cost: i64,
     pub costed: i64,
-    /// [`Habits`] as JSON.
-    pub habits: Option<String>,
+    pub habits: Habits,
 }
 
 impl Counted {
@@ -239,7 +238,7 @@ impl Counted {
             composition: serde_json::Value::Object(Default::default()),
             cost: 0,
             costed: 0,
-            habits: None,
+            habits: Habits::default(),
         }
     }
 }

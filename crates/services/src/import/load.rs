@@ -312,7 +312,7 @@ impl<'a> Loader<'a> {
             // Hours and gaps are of receipts, which are few beside their lines.
             for (customer, habits) in store::segments::of_import(&mut self.tx, self.id).await? {
                 if let Some(counted) = counted.get_mut(&customer) {
-                    counted.habits = Some(habits);
+                    counted.habits = habits;
                 }
             }
         }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use domain::Amount;
-use store::segments::Counted;
+use store::segments::{Counted, Habits};
 use uuid::Uuid;
 
 use super::batch::BatchReceipt;
@@ -140,7 +140,7 @@ impl Tallies {
                     composition: serde_json::to_value(composition).unwrap_or_default(),
                     cost: tally.cost,
                     costed: tally.costed,
-                    habits: None,
+                    habits: Habits::default(),
                 }
             })
             .collect()
