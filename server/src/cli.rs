@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Args, Parser, Subcommand};
 
+use crate::commands::simulate::Verb as Simulate;
 use crate::config::{Config, Flags};
 use crate::wiring::Wired;
 use crate::{bench, commands, doctor, logging, serve};
@@ -59,9 +60,9 @@ enum Command {
     Till(commands::till::Verb),
     /// Play an Alfa Kassa till against a running Kava, with faults
     TillSim(commands::till_sim::Args),
-    /// Replay what was sold against a draft that is not in force
+    /// See what a draft would have cost, or what discount policies bring
     #[command(subcommand)]
-    Simulate(commands::simulate::Verb),
+    Simulate(Simulate),
     /// Look at everything Kava depends on, and say what to do
     Doctor(DoctorArgs),
     /// Print the settings in force
@@ -116,6 +117,8 @@ enum Bench {
     Peer(BenchArgs),
     /// What customers buy next, and what completes a basket, against EASE and Python's implicit
     Preferences(BenchArgs),
+    /// The discount engine against simpler policies and the oracle, on shoppers whose answers are known
+    Policy(BenchArgs),
     /// Decisions of the promotions engine: how long, how they grow, and that none breaks a law of money
     Promotions(BenchArgs),
     /// Quotes a second against an endpoint that only echoes
@@ -204,8 +207,14 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Coupons(verb) => {
             with_stop(&config, async |wired, stop| commands::coupons::run(verb, wired, stop).await).await?;
         }
-        Command::Simulate(verb) => {
-            with_stop(&config, async |wired, stop| commands::simulate::run(verb, &wired.shop, stop).await).await?;
+        Command::Simulate(Simulate::Campaign(args)) => {
+            let simulate = async |wired: &Wired, stop: &mut serve::Stop| {
+                commands::simulate::campaign::run(args, &wired.shop, stop).await
+            };
+            with_stop(&config, simulate).await?;
+        }
+        Command::Simulate(Simulate::Policy(args)) => {
+            commands::simulate::policy::run(args, &mut serve::Stop::listen()).await?;
         }
         Command::Doctor(DoctorArgs { of: Some(Books::Ledger) }) => {
             with_shop(&config, async |wired| commands::ledger::run(&wired.store).await).await?;
@@ -231,6 +240,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(Bench::Clv(args)) => bench::clv::run(args.quick).await?,
         Command::Bench(Bench::Import(args)) => bench::import::run(args.quick).await?,
         Command::Bench(Bench::Peer(args)) => bench::peer::run(args.quick).await?,
+        Command::Bench(Bench::Policy(args)) => bench::policy::run(args.quick)?,
         Command::Bench(Bench::Promotions(args)) => bench::promotions::run(args.quick)?,
         Command::Bench(Bench::Quote(args)) => bench::quote::run(args.quick).await?,
         Command::Bench(Bench::Rules(args)) => bench::rules::run(args.quick).await?,

@@ -19,8 +19,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("preferences", &["domain"]),
     ("promotions", &["domain"]),
     ("segmentation", &["domain"]),
-    // What engines are judged by: none of them sees it.
-    ("simulator", &["domain"]),
+    // What the discount engine is judged by: it plays there, and sees nothing of it.
+    ("simulator", &["discount", "domain"]),
     // The till's half of what is agreed with it: what runs on a device without a network.
     ("till", &["contract", "domain"]),
     // Generated from the .proto.
@@ -48,13 +48,14 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "till",
         ],
     ),
-    // `preferences`, `promotions` and `segmentation` for their benches alone.
+    // Engines for their benches alone, and `simulator` for `kava simulate policy`.
     (
         "server",
         &[
             "app",
             "cache",
             "contract",
+            "discount",
             "domain",
             "embedded",
             "events",
@@ -63,6 +64,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "promotions",
             "segmentation",
             "services",
+            "simulator",
             "store",
             "till",
             "till-proto",
@@ -84,6 +86,7 @@ const RESERVED: &[(&str, &[&str])] = &[
     ("tonic", &["server", "till-proto"]),
     ("linfa", &["segmentation"]),
     ("linfa-clustering", &["segmentation"]),
+    ("forust-ml", &["discount"]),
 ];
 
 /// What an engine must not have: a clock, I/O, threads of its own, a log.

@@ -1,6 +1,13 @@
 #![doc = include_str!("../README.md")]
 
 pub mod allocation;
+pub mod boosting;
+pub mod commitment;
+pub mod experiment;
+pub mod game;
+pub mod pilot;
+pub mod promises;
+pub mod response;
 mod rule;
 mod shelf;
 #[cfg(test)]

@@ -30,6 +30,11 @@ impl Chance {
         Self(mix(mix(seed) ^ shopper))
     }
 
+    /// Of the same shopper in a future that may have been.
+    pub(crate) fn other(self, future: u32) -> Self {
+        Self(mix(self.0 ^ mix(u64::from(future) ^ (0xff << 56))))
+    }
+
     /// In 0..1, without both ends.
     pub(crate) fn uniform(self, purpose: Purpose, week: u32, round: u32) -> f64 {
         let counter = ((purpose as u64) << 56) ^ (u64::from(week) << 24) ^ u64::from(round);

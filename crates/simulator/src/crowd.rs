@@ -7,6 +7,9 @@ use crate::truth::{Truth, TruthError};
 
 /// Which rate each shopper is offered. It sees what a shop sees: who came, and what they bought; never what they are like.
 pub trait Policy {
+    /// A week begins.
+    fn begin(&mut self, _week: u32) {}
+
     /// The rate of a shopper for a week.
     fn offer(&mut self, shopper: usize, week: u32) -> Rate;
 
@@ -36,15 +39,58 @@ impl Policy for Uniform {
     fn learn(&mut self, _: &Outcome<'_>) {}
 }
 
-/// Sums over all shoppers and weeks.
+/// Sums over shoppers and weeks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
     pub visits: u64,
     pub gross: Amount,
     pub discount: Amount,
     pub margin: Amount,
+    /// Visits that were given less than was offered, because the budget ran out with them.
+    pub cut: u64,
     /// Who had left for good by the end.
     pub left: u64,
+}
+
+/// What discounts may cost. Offers end where it is used up, and the till asks it as well, as the shop's ledger of budgets: what
+/// is not there is not given.
+#[derive(Clone, Copy, Debug)]
+pub struct Budget {
+    limit: Amount,
+    spent: Amount,
+}
+
+impl Budget {
+    #[must_use]
+    pub fn of(limit: Amount) -> Self {
+        Self { limit, spent: Amount::ZERO }
+    }
+
+    #[must_use]
+    pub fn unlimited() -> Self {
+        Self::of(Amount(i64::MAX))
+    }
+
+    #[must_use]
+    pub fn limit(&self) -> Amount {
+        self.limit
+    }
+
+    #[must_use]
+    pub fn spent(&self) -> Amount {
+        self.spent
+    }
+
+    #[must_use]
+    pub fn left(&self) -> Amount {
+        self.limit - self.spent
+    }
+
+    fn take(&mut self, wanted: Amount) -> Amount {
+        let given = wanted.min(self.left());
+        self.spent += given;
+        given
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -72,15 +118,56 @@ impl Crowd {
         &self.shoppers
     }
 
-    /// So many weeks under a policy, week by week and everybody in each: a policy can learn of one from another.
+    /// The shop opens: nobody has been offered anything yet.
+    #[must_use]
+    pub fn open(&self) -> Life<'_> {
+        Life { crowd: self, states: vec![State::default(); self.shoppers.len()], week: 0 }
+    }
+
+    /// So many weeks from the opening under a policy, without a budget.
     pub fn run(&self, weeks: u32, policy: &mut dyn Policy) -> Totals {
-        let mut states = vec![State::default(); self.shoppers.len()];
+        self.open().live(weeks, policy, &mut Budget::unlimited())
+    }
+}
+
+/// A crowd at some week. Cloned, it goes on under several policies from the same past and with the same luck.
+#[derive(Clone, Debug)]
+pub struct Life<'a> {
+    crowd: &'a Crowd,
+    states: Vec<State>,
+    week: u32,
+}
+
+impl<'a> Life<'a> {
+    #[must_use]
+    pub fn crowd(&self) -> &'a Crowd {
+        self.crowd
+    }
+
+    #[must_use]
+    pub fn states(&self) -> &[State] {
+        &self.states
+    }
+
+    /// The week that comes next.
+    #[must_use]
+    pub fn week(&self) -> u32 {
+        self.week
+    }
+
+    /// Week by week, and everybody in each: a policy can learn of one from another.
+    pub fn live(&mut self, weeks: u32, policy: &mut dyn Policy, budget: &mut Budget) -> Totals {
         let mut totals = Totals::default();
-        for week in 0..weeks {
-            for (number, (shopper, state)) in self.shoppers.iter().zip(&mut states).enumerate() {
-                let rate = policy.offer(number, week);
-                let visit = shopper.live(&self.truth, state, week, rate);
-                if let Some(visit) = &visit {
+        for week in self.week..self.week.saturating_add(weeks) {
+            policy.begin(week);
+            for (number, (shopper, state)) in self.crowd.shoppers.iter().zip(&mut self.states).enumerate() {
+                // With nothing left nothing is promised either.
+                let rate = if budget.left() > Amount::ZERO { policy.offer(number, week) } else { Rate::ZERO };
+                let mut visit = shopper.live(&self.crowd.truth, state, week, rate);
+                if let Some(visit) = &mut visit {
+                    let given = budget.take(visit.discount);
+                    totals.cut += u64::from(given < visit.discount);
+                    visit.discount = given;
                     totals.visits += 1;
                     totals.gross += visit.gross;
                     totals.discount += visit.discount;
@@ -89,7 +176,8 @@ impl Crowd {
                 policy.learn(&Outcome { shopper: number, week, rate, visit: visit.as_ref() });
             }
         }
-        totals.left = states.iter().filter(|state| state.has_left).count() as u64;
+        self.week = self.week.saturating_add(weeks);
+        totals.left = self.states.iter().filter(|state| state.has_left).count() as u64;
         totals
     }
 }

@@ -8,7 +8,7 @@ use crate::truth::{Spread, Truth};
 /// What never changes of a shopper.
 #[derive(Clone, Debug)]
 pub struct Shopper {
-    chance: Chance,
+    pub(crate) chance: Chance,
     /// Log-odds of coming.
     visits: f64,
     /// Log-odds that ten percent give.
@@ -21,6 +21,8 @@ pub struct Shopper {
     /// Of a thing that they take, by taste; minor units.
     mean_price: f64,
     mean_cost: f64,
+    /// Up to this rate the floor cuts nothing of anything.
+    uncut: Rate,
 }
 
 /// What a shopper remembers.
@@ -84,6 +86,8 @@ impl Shopper {
         let mean = |of: fn(&crate::Item) -> i64| {
             weights.iter().zip(&truth.menu).map(|(weight, item)| weight / whole * of(item) as f64).sum()
         };
+        let uncut = |item: &crate::Item| item.headroom(truth.floor()).0.saturating_mul(10_000) / item.price.0;
+        let uncut = truth.menu.iter().map(uncut).min().unwrap_or(0);
         let mut so_far = 0.0;
         let taste = weights.iter().map(|weight| {
             so_far += weight / whole;
@@ -99,24 +103,38 @@ impl Shopper {
             taste: taste.collect(),
             mean_price: mean(|item| item.price.0),
             mean_cost: mean(|item| item.cost.0),
+            uncut: Rate(u32::try_from(uncut).unwrap_or(0)),
         }
     }
 
-    /// By the truth; a rate over 100 % counts as one of 100 %.
+    /// By the truth.
     #[must_use]
     pub fn expected(&self, truth: &Truth, state: &State, week: u32, rate: Rate) -> Expected {
-        let visit = self.probability(truth, state, week, rate);
-        let gross = visit * (1.0 + self.mean_more(truth, rate)) * self.mean_price;
-        let cost = visit * (1.0 + self.mean_more(truth, rate)) * self.mean_cost;
-        let discount = gross * tenths(rate) / 10.0;
-        Expected { visit, margin: gross - discount - cost, discount }
+        let tenths = self.tenths(truth, rate);
+        let visit = self.probability(truth, state, week, tenths);
+        let (margin, discount) = self.mean_visit(truth, tenths);
+        Expected { visit, margin: visit * margin, discount: visit * discount }
     }
 
-    fn probability(&self, truth: &Truth, state: &State, week: u32, rate: Rate) -> f64 {
+    /// What a rate is to them: of what they take on average, in tenths, after the floor. A rate that the till does not give
+    /// moves nobody.
+    pub(crate) fn tenths(&self, truth: &Truth, rate: Rate) -> f64 {
+        if rate <= self.uncut {
+            return f64::from(rate.bp()) / 1_000.0;
+        }
+        let mut before = 0.0;
+        let given = self.taste.iter().zip(&truth.menu).map(|(up_to, item)| {
+            let share = up_to - before;
+            before = *up_to;
+            share * granted(item, truth, rate).0 as f64
+        });
+        10.0 * given.sum::<f64>() / self.mean_price
+    }
+
+    pub(crate) fn probability(&self, truth: &Truth, state: &State, week: u32, rate: f64) -> f64 {
         if state.has_left {
             return 0.0;
         }
-        let rate = tenths(rate);
         let season = truth.season * (std::f64::consts::TAU * (f64::from(week) - truth.season_week) / 52.0).cos();
         let mut odds = self.visits + season + truth.habit * state.habit + self.response * rate;
         if state.came_last_week {
@@ -129,8 +147,8 @@ impl Shopper {
         1.0 / (1.0 + (-odds).exp())
     }
 
-    fn mean_more(&self, truth: &Truth, rate: Rate) -> f64 {
-        (self.more * (1.0 + truth.larger * tenths(rate))).min(MOST_MORE)
+    fn mean_more(&self, truth: &Truth, tenths: f64) -> f64 {
+        (self.more * (1.0 + truth.larger * tenths)).min(MOST_MORE)
     }
 
     /// Lives through a week: the visit, if they come, and what they remember of it.
@@ -138,23 +156,38 @@ impl Shopper {
         if state.has_left {
             return None;
         }
-        let comes = self.chance.uniform(Purpose::Comes, week, 0) < self.probability(truth, state, week, rate);
-        let visit = comes.then(|| self.buy(truth, week, rate));
-        let rate = tenths(rate);
+        let tenths = self.tenths(truth, rate);
+        let comes = self.chance.uniform(Purpose::Comes, week, 0) < self.probability(truth, state, week, tenths);
+        self.remember(truth, state, tenths, comes);
+        state.has_left = self.chance.uniform(Purpose::Leaves, week, 0) < self.leaves(truth, state);
+        comes.then(|| self.buy(truth, week, rate, tenths))
+    }
+
+    /// What they remember of a week.
+    pub(crate) fn remember(&self, truth: &Truth, state: &mut State, tenths: f64, came: bool) {
         let blend = |keeps: f64, old: f64, new: f64| keeps * old + (1.0 - keeps) * new;
         // What this week offers is what last week's coming or waiting led to.
         let led = if state.came_last_week { &mut state.after_coming } else { &mut state.after_waiting };
-        *led = blend(truth.memory_keeps, *led, rate);
-        state.remembered = blend(truth.memory_keeps, state.remembered, rate);
-        state.habit = blend(truth.habit_keeps, state.habit, f64::from(u8::from(comes)));
-        state.came_last_week = comes;
-        let leaves = truth.leaving * (1.0 - state.habit);
-        state.has_left = self.chance.uniform(Purpose::Leaves, week, 0) < leaves;
-        visit
+        *led = blend(truth.memory_keeps, *led, tenths);
+        state.remembered = blend(truth.memory_keeps, state.remembered, tenths);
+        state.habit = blend(truth.habit_keeps, state.habit, f64::from(u8::from(came)));
+        state.came_last_week = came;
     }
 
-    fn buy(&self, truth: &Truth, week: u32, rate: Rate) -> Visit {
-        let count = 1 + poisson(self.mean_more(truth, rate), self.chance.uniform(Purpose::More, week, 0));
+    /// The probability of leaving for good after a week.
+    pub(crate) fn leaves(&self, truth: &Truth, state: &State) -> f64 {
+        truth.leaving * (1.0 - state.habit)
+    }
+
+    /// A visit's margin and discount on average, at a rate of so many tenths; minor units.
+    pub(crate) fn mean_visit(&self, truth: &Truth, tenths: f64) -> (f64, f64) {
+        let things = 1.0 + self.mean_more(truth, tenths);
+        let discount = things * self.mean_price * tenths / 10.0;
+        (things * (self.mean_price - self.mean_cost) - discount, discount)
+    }
+
+    fn buy(&self, truth: &Truth, week: u32, rate: Rate, tenths: f64) -> Visit {
+        let count = 1 + poisson(self.mean_more(truth, tenths), self.chance.uniform(Purpose::More, week, 0));
         let mut visit = Visit::default();
         for thing in 0..count {
             let drawn = self.chance.uniform(Purpose::Chooses, week, thing);
@@ -163,14 +196,15 @@ impl Shopper {
             visit.items.push(place as u16);
             visit.gross += item.price;
             visit.cost += item.cost;
+            visit.discount += granted(item, truth, rate);
         }
-        visit.discount = Rate(rate.bp().min(10_000)).of(visit.gross);
         visit
     }
 }
 
-fn tenths(rate: Rate) -> f64 {
-    f64::from(rate.bp().min(10_000)) / 1_000.0
+/// Of one thing, after the floor.
+fn granted(item: &crate::Item, truth: &Truth, rate: Rate) -> Amount {
+    Rate(rate.bp().min(10_000)).of(item.price).min(item.headroom(truth.floor()))
 }
 
 /// The count at a place between 0 and 1 of the Poisson distribution: a larger mean never gives fewer at the same place.

@@ -1,6 +1,6 @@
 //! What shoppers of a world are like.
 
-use domain::Amount;
+use domain::{Amount, MarginFloor, Rate};
 use serde::{Deserialize, Serialize};
 
 /// A trait that differs from one shopper to the next: normal, and where below zero makes no sense zero instead.
@@ -29,6 +29,8 @@ pub struct Item {
 #[serde(deny_unknown_fields, default)]
 pub struct Truth {
     pub menu: Vec<Item>,
+    /// No thing is sold under its cost and so much on top, in basis points of the cost, whatever rate is on offer.
+    pub min_margin_bp: u32,
     /// Log-odds of coming in a week without a discount, habit or season.
     pub visits: Spread,
     /// Log-odds that ten percent give; never below zero.
@@ -80,6 +82,7 @@ impl Default for Truth {
                 item("sandwich", "food", 650, 310, 2.0),
                 item("beans", "shop", 1_200, 720, 0.6),
             ],
+            min_margin_bp: 1_000,
             visits: Spread { mean: -1.4, deviation: 0.9 },
             response: Spread { mean: 0.35, deviation: 0.35 },
             deaf: 0.3,
@@ -100,6 +103,13 @@ impl Default for Truth {
     }
 }
 
+impl Item {
+    /// What may come off one of it.
+    pub(crate) fn headroom(&self, floor: MarginFloor) -> Amount {
+        floor.headroom(self.price, Some(self.cost), 1)
+    }
+}
+
 /// Why a world cannot be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("`{field}` of the truth {why}")]
@@ -109,6 +119,10 @@ pub struct TruthError {
 }
 
 impl Truth {
+    pub(crate) fn floor(&self) -> MarginFloor {
+        MarginFloor { min_margin: Rate(self.min_margin_bp) }
+    }
+
     /// # Errors
     /// The first field that makes no sense, and why.
     pub fn check(&self) -> Result<(), TruthError> {
@@ -124,6 +138,9 @@ impl Truth {
             if !(item.popularity > 0.0 && item.popularity <= 1e6) {
                 return error(&field, "needs a popularity above 0, at most 1,000,000");
             }
+        }
+        if self.min_margin_bp > 100_000 {
+            return error("min_margin_bp", "is 0 to 100,000 basis points");
         }
         for (field, spread) in [("visits", self.visits), ("response", self.response), ("more", self.more)] {
             if !(spread.mean.abs() <= 20.0 && (0.0..=20.0).contains(&spread.deviation)) {

@@ -6,6 +6,7 @@ pub mod import;
 mod load;
 pub mod machine;
 pub mod peer;
+pub mod policy;
 pub mod preferences;
 pub mod promotions;
 mod python;
