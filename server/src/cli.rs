@@ -109,6 +109,8 @@ enum Import {
 
 #[derive(Debug, Subcommand)]
 enum Bench {
+    /// Gradient boosting against LightGBM and XGBoost
+    Boosting(BenchArgs),
     /// Lifetime value against the Python package lifetimes
     Clv(BenchArgs),
     /// Import against a bare COPY of the same rows
@@ -131,6 +133,8 @@ enum Bench {
     Segments(BenchArgs),
     /// Quotes, and durable closes against bare commits of the same PostgreSQL
     Till(BenchArgs),
+    /// Whom an e-mail moves, against learners over LightGBM, scored by scikit-uplift
+    Uplift(BenchArgs),
 }
 
 #[derive(Clone, Copy, Debug, Args)]
@@ -237,6 +241,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Till(verb) => with_shop(&config, async |wired| commands::till::run(verb, &wired.shop).await).await?,
         Command::Config => print!("{}", config.display()?),
+        Command::Bench(Bench::Boosting(args)) => bench::boosting::run(args.quick).await?,
         Command::Bench(Bench::Clv(args)) => bench::clv::run(args.quick).await?,
         Command::Bench(Bench::Import(args)) => bench::import::run(args.quick).await?,
         Command::Bench(Bench::Peer(args)) => bench::peer::run(args.quick).await?,
@@ -248,6 +253,7 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Bench(Bench::Preferences(args)) => bench::preferences::run(args.quick).await?,
         Command::Bench(Bench::Segments(args)) => bench::segments::run(args.quick).await?,
         Command::Bench(Bench::Till(args)) => bench::till::run(args.quick).await?,
+        Command::Bench(Bench::Uplift(args)) => bench::uplift::run(args.quick).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

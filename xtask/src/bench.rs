@@ -8,7 +8,7 @@ pub fn run(workspace: &Workspace, name: &str, rest: &[&str]) -> Result<ExitCode>
     setup::servers(workspace)?;
     match name {
         "peer" => setup::for_peer(workspace)?,
-        "clv" | "preferences" | "rules" | "segments" => setup::for_learning(workspace)?,
+        "boosting" | "clv" | "preferences" | "rules" | "segments" | "uplift" => setup::for_learning(workspace)?,
         _ => {}
     }
     bundle::build(workspace, bundle::Part::Server)?;

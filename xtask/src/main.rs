@@ -22,7 +22,7 @@ usage: cargo xtask COMMAND
   build [--site]              the release build alone: the server and target/site, or the site alone
   e2e [ARGS]                  the browser tests alone, on the release build (ARGS go to Playwright)
   check                       the arrows between the crates
-  bench NAME [--quick]        a bench on the release build: clv, import, peer, policy, preferences, promotions, quote, rules, scale, segments, till
+  bench NAME [--quick]        a bench on the release build: boosting, clv, import, peer, policy, preferences, promotions, quote, rules, scale, segments, till, uplift
   fmt [--check]               cargo fmt over the workspace";
 
 fn main() -> ExitCode {

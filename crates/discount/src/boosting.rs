@@ -91,6 +91,19 @@ impl Table {
     pub fn features(&self) -> usize {
         self.values.len() / self.rows.max(1)
     }
+
+    /// What stands there; not a number beyond the table.
+    #[must_use]
+    pub fn value(&self, row: usize, feature: usize) -> f64 {
+        if row < self.rows { self.values.get(feature * self.rows + row).copied().unwrap_or(f64::NAN) } else { f64::NAN }
+    }
+
+    /// These rows, in this order.
+    #[must_use]
+    pub fn only(&self, rows: &[usize]) -> Self {
+        let values = (0..self.features()).flat_map(|feature| rows.iter().map(move |row| self.value(*row, feature)));
+        Self { rows: rows.len(), values: values.collect() }
+    }
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -12,6 +12,7 @@ mod rule;
 mod shelf;
 #[cfg(test)]
 mod tests;
+pub mod uplift;
 
 use domain::segment::{Habit, Presence};
 use domain::{Amount, CardReason, CardScope, CategoryId, Currency, MarginFloor, Product, Rate, SegmentName};

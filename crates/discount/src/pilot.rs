@@ -9,7 +9,7 @@ use rand_xoshiro::SplitMix64;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 
 /// Of all offers, how many are at the two ends.
-const AT_THE_ENDS: f64 = 0.9;
+const AT_THE_ENDS: f64 = 0.96;
 
 /// A draw in 0..1 that is a function of what it is for.
 pub(crate) fn by_chance(seed: u64, customer: u64, round: u64) -> f64 {

@@ -83,7 +83,7 @@ impl Default for Truth {
                 item("beans", "shop", 1_200, 720, 0.6),
             ],
             min_margin_bp: 1_000,
-            visits: Spread { mean: -1.4, deviation: 0.9 },
+            visits: Spread { mean: -2.2, deviation: 1.4 },
             response: Spread { mean: 0.35, deviation: 0.35 },
             deaf: 0.3,
             larger: 0.05,

@@ -1,5 +1,6 @@
 //! Measurements. Each does its own set-up and prints, as its last line, one JSON object.
 
+pub mod boosting;
 pub mod clv;
 mod connection;
 pub mod import;
@@ -16,3 +17,4 @@ pub mod scale;
 pub mod segments;
 pub mod shop;
 pub mod till;
+pub mod uplift;

@@ -12,7 +12,7 @@ const ROUNDS: usize = 4;
 const SCORING: usize = 2;
 /// Turns of expectation and maximisation: few enough that the spread stays smooth.
 const MIXING: usize = 25;
-const LAST_MIXING: usize = 60;
+const LAST_MIXING: usize = 30;
 /// Rarer kinds are dropped, until the last mixing and from the model.
 const RARE: f32 = 1e-3;
 const RAREST: f32 = 2e-4;
