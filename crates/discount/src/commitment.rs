@@ -152,6 +152,7 @@ mod tests {
     const WITHOUT_MEMORY: Effects = Effects {
         reference: 0.0,
         reference_keeps: 0.5,
+        patience: 0.0,
         habit: 0.0,
         habit_keeps: 0.5,
         rest: 0.0,

@@ -90,10 +90,52 @@ pub fn effect(
     Some(Interval { estimate, low: estimate - half, high: estimate + half })
 }
 
+/// The interval that holds the truth at *every* look at once with 95 %: who looks daily and stops when it is above nothing is wrong
+/// one time in twenty at most (a mixture of normals as in Robbins 1970; Johari, Pekelis and Walsh 2022 for experiments).
+///
+/// `expected` is the size of effect that it is to be narrowest for, in the outcome's unit. `None` where a number is not above zero.
+#[must_use]
+pub fn at_every_look(interval: Interval, expected: f64) -> Option<Interval> {
+    const ALPHA: f64 = 0.05;
+    let variance = ((interval.high - interval.low) / 2.0 / Z).powi(2);
+    let mixed = expected * expected;
+    if !(variance > 0.0 && mixed > 0.0 && variance.is_finite() && mixed.is_finite()) {
+        return None;
+    }
+    let sum = variance + mixed;
+    let half = (variance * sum / mixed * (2.0 * (1.0 / ALPHA).ln() + (sum / variance).ln())).sqrt();
+    Some(Interval { estimate: interval.estimate, low: interval.estimate - half, high: interval.estimate + half })
+}
+
+/// The probability that chance parts a group at least so unevenly (Pearson's chi-square with one degree of freedom). Under one in a
+/// thousand the parting did not work as it should, and nothing that follows from it is to be believed. `None` without anybody, or
+/// where the share is not between 0 and 1.
+#[must_use]
+pub fn parting(held_out: u64, treated: u64, share_held_out: f64) -> Option<f64> {
+    let all = (held_out + treated) as f64;
+    if all == 0.0 || !(share_held_out > 0.0 && share_held_out < 1.0) {
+        return None;
+    }
+    let expected = all * share_held_out;
+    let z = (held_out as f64 - expected) / (expected * (1.0 - share_held_out)).sqrt();
+    Some(both_tails(z))
+}
+
+/// The probability of a normal number at least as far out: by the complement of the error function (Abramowitz and Stegun 7.1.26, to
+/// 1.5e-7).
+fn both_tails(z: f64) -> f64 {
+    let x = z.abs() / std::f64::consts::SQRT_2;
+    let t = 1.0 / (1.0 + 0.327_591_1 * x);
+    let coefficients = [1.061_405_429, -1.453_152_027, 1.421_413_741, -0.284_496_736, 0.254_829_592];
+    let sum = coefficients.iter().fold(0.0, |sum, coefficient| sum * t + coefficient);
+    (sum * t * (-x * x).exp()).clamp(0.0, 1.0)
+}
+
+const Z: f64 = 1.959_963_984_540_054;
+
 /// The 97.5 % quantile of Student's distribution, by its expansion around the normal one (Abramowitz and Stegun 26.7.5): within
 /// 0.1 % from eight degrees on.
 fn student_975(freedom: f64) -> f64 {
-    const Z: f64 = 1.959_963_984_540_054;
     if !freedom.is_finite() {
         return Z;
     }
@@ -169,5 +211,43 @@ mod tests {
         }
         assert!((30..=72).contains(&wrong), "{wrong} of 1,000");
         assert!(width < 0.95 * plain_width);
+    }
+
+    /// Of a thousand A/A experiments that are looked at forty times each: who stops at the first interval off nothing is wrong in
+    /// a third of them, and in at most one in twenty with the interval for every look.
+    #[test]
+    fn looking_again_and_again_does_not_make_a_difference_out_of_none() {
+        let mut luck = Xoshiro256PlusPlus::seed_from_u64(11);
+        let mut uniform = move || (luck.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+        let (mut naive, mut lasting) = (0, 0);
+        for _ in 0..1_000 {
+            let (mut treated, mut control) = (Vec::new(), Vec::new());
+            let (mut naive_wrong, mut lasting_wrong) = (false, false);
+            for _ in 0..40 {
+                for group in [&mut treated, &mut control] {
+                    group.extend(
+                        (0..25).map(|_| Measured { outcome: f64::from(u8::from(uniform() < 0.1)), before: 0.0 }),
+                    );
+                }
+                let Some(interval) = effect(treated.iter().copied(), control.iter().copied()) else { continue };
+                naive_wrong |= !interval.covers(0.0);
+                lasting_wrong |= at_every_look(interval, 0.05).is_some_and(|interval| !interval.covers(0.0));
+            }
+            (naive, lasting) = (naive + u32::from(naive_wrong), lasting + u32::from(lasting_wrong));
+        }
+        assert!(naive > 200, "{naive}");
+        assert!(lasting <= 50, "{lasting}");
+    }
+
+    #[test]
+    fn a_parting_that_did_not_work_is_found_out() {
+        // One in fifty of 20,000 is 400, give or take 20.
+        assert!(parting(400, 19_600, 0.02).unwrap() > 0.999);
+        assert!((parting(439, 19_561, 0.02).unwrap() - 0.048_8).abs() < 0.001);
+        assert!(parting(480, 19_520, 0.02).unwrap() < 0.001);
+        assert_eq!((parting(0, 0, 0.02), parting(1, 1, 0.0), parting(1, 1, f64::NAN)), (None, None, None));
+        for (z, wanted) in [(0.0, 1.0), (1.0, 0.317_310_5), (1.959_964, 0.05), (3.0, 0.002_699_8)] {
+            assert!((both_tails(z) - wanted).abs() < 1e-6, "{z}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 pub mod allocation;
 pub mod boosting;
 pub mod commitment;
+pub mod evaluation;
 pub mod experiment;
 pub mod game;
 pub mod pilot;

@@ -194,6 +194,7 @@ mod tests {
             effects: Effects {
                 reference: 0.2,
                 reference_keeps: 0.8,
+                patience: 0.1,
                 habit: 0.8,
                 habit_keeps: 0.8,
                 rest: 0.2,

@@ -74,8 +74,10 @@ pub struct History {
 pub struct Effects {
     /// Log-odds that an offer ten percent under the remembered one costs.
     pub reference: f64,
-    /// How much of the remembered offer stays from week to week.
+    /// How much of the remembered offers stays from week to week.
     pub reference_keeps: f64,
+    /// Log-odds that it costs where weeks after one without a visit were offered ten percent more than weeks after one with.
+    pub patience: f64,
     /// Log-odds that a full habit gives, and how much of a habit stays.
     pub habit: f64,
     pub habit_keeps: f64,
@@ -156,9 +158,9 @@ impl Response {
         if is_ragged {
             return Err(ResponseError::Ragged);
         }
-        let Effects { reference, reference_keeps, habit, habit_keeps, rest, season, leaving } = effects;
+        let Effects { reference, reference_keeps, patience, habit, habit_keeps, rest, season, leaving } = effects;
         let shares = [*reference_keeps, *habit_keeps, *leaving, *cost_share];
-        let amounts = [*reference, *larger, *gross, *gross_weight];
+        let amounts = [*reference, *patience, *larger, *gross, *gross_weight];
         let numbers = [*habit, *rest, season[0], season[1]];
         let in_bounds = shares.iter().all(|share| (0.0..=1.0).contains(share))
             && taken_off.iter().all(|share| (0.0..=1.0).contains(share))
@@ -207,6 +209,7 @@ impl Effects {
     pub(crate) fn of_memory(&self, memory: &Memory, tenths: f64) -> f64 {
         let disappointed = self.reference * (memory.remembered - tenths).max(0.0);
         let rest = if memory.came { self.rest } else { 0.0 };
-        self.habit * memory.habit - rest - disappointed
+        let waits = self.patience * (memory.after_waiting - memory.after_coming).max(0.0);
+        self.habit * memory.habit - rest - disappointed - waits
     }
 }

@@ -55,11 +55,7 @@ def doubly_robust(x, w, y, at):
     return how_much(x, robust, at)
 
 
-def by_chance(x, w, y, at):
-    return np.random.default_rng(len(y)).random(len(at))
-
-
-LEARNERS = {"t": t_learner, "s": s_learner, "x": x_learner, "transformed": transformed, "dr": doubly_robust, "chance": by_chance}
+LEARNERS = {"t": t_learner, "s": s_learner, "x": x_learner, "transformed": transformed, "dr": doubly_robust}
 told = {}
 for trial in plan["trials"]:
     name = trial["name"]

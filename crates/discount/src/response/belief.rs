@@ -5,8 +5,10 @@ use super::{Effects, Response, tenths};
 /// What is known of a customer without any doubt.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Memory {
-    /// The offers that they are used to, in tenths.
+    /// The offers that they are used to, in tenths, and those after a week in which they came or did not.
     pub remembered: f64,
+    pub after_coming: f64,
+    pub after_waiting: f64,
     /// 0 to 1.
     pub habit: f64,
     pub came: bool,
@@ -16,6 +18,8 @@ impl Memory {
     pub(crate) fn after(&mut self, effects: &Effects, tenths: f64, came: bool) {
         let blend = |keeps: f64, old: f64, new: f64| keeps * old + (1.0 - keeps) * new;
         self.remembered = blend(effects.reference_keeps, self.remembered, tenths);
+        let led = if self.came { &mut self.after_coming } else { &mut self.after_waiting };
+        *led = blend(effects.reference_keeps, *led, tenths);
         self.habit = blend(effects.habit_keeps, self.habit, f64::from(u8::from(came)));
         self.came = came;
     }
@@ -120,6 +124,7 @@ mod tests {
             effects: Effects {
                 reference: 0.2,
                 reference_keeps: 0.7,
+                patience: 0.3,
                 habit: 0.9,
                 habit_keeps: 0.6,
                 rest: 0.3,

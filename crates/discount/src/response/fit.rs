@@ -108,6 +108,7 @@ fn start() -> Effects {
     Effects {
         reference: 0.1,
         reference_keeps: 0.8,
+        patience: 0.1,
         habit: 0.5,
         habit_keeps: 0.8,
         rest: 0.1,
@@ -255,7 +256,7 @@ impl Fitting<'_> {
     }
 }
 
-const FREE: usize = 8;
+const FREE: usize = 9;
 
 /// Effects as numbers without bounds.
 fn free(effects: &Effects) -> [f64; FREE] {
@@ -269,6 +270,7 @@ fn free(effects: &Effects) -> [f64; FREE] {
         logit(effects.reference_keeps),
         logit(effects.habit_keeps),
         logit(effects.leaving),
+        effects.patience,
     ]
 }
 
@@ -282,6 +284,7 @@ fn bound(free: &[f64; FREE]) -> Effects {
         reference_keeps: share(free[5], 0.05, 0.98),
         habit_keeps: share(free[6], 0.05, 0.98),
         leaving: share(free[7], 1e-6, 0.5),
+        patience: free[8].clamp(0.0, 10.0),
     }
 }
 
@@ -392,6 +395,7 @@ mod tests {
         Effects {
             reference: 0.3,
             reference_keeps: 0.85,
+            patience: 0.4,
             habit: 1.0,
             habit_keeps: 0.8,
             rest: 0.4,
@@ -434,6 +438,7 @@ mod tests {
         let near =
             |found: f64, planted: f64, by: f64| assert!((found - planted).abs() < by, "{found} {planted}: {report:?}");
         near(found.reference, planted.reference, 0.12);
+        near(found.patience, planted.patience, 0.15);
         near(found.habit, planted.habit, 0.2);
         near(found.rest, planted.rest, 0.12);
         near(found.season[0], planted.season[0], 0.08);

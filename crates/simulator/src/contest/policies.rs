@@ -154,6 +154,10 @@ impl Policy for Rfm {
     }
 }
 
+/// With fewer buyers among those held out there is nothing to be said: most of them brought nothing, and the few that did do not show how
+/// different buyers are.
+const DECIDABLE: usize = 30;
+
 /// The engine, and what its marketing page would say of it.
 pub(super) struct Promising {
     promises: Promises,
@@ -179,7 +183,7 @@ impl Promising {
     }
 
     /// What each quarter brought a shopper who is not held out, by how often they came in the pilot: as the shop can know it, and
-    /// as it is.
+    /// as it is. Groups of too few are left out.
     pub(super) fn quarters(&self, none: &Committed) -> Vec<Quarter> {
         let mut reports = Vec::new();
         for often in [Often::Frequent, Often::Regular, Often::Occasional] {
@@ -191,6 +195,10 @@ impl Promising {
                     let one = |one: &usize| Measured { outcome: with[*one], before: self.before[*one] };
                     of.iter().map(one).collect::<Vec<_>>()
                 };
+                let bought = held_out.iter().filter(|one| with[**one] != 0.0).count();
+                if bought < DECIDABLE {
+                    continue;
+                }
                 let Some(interval) = effect(measured(&treated), measured(&held_out)) else { continue };
                 let truth = treated.iter().map(|one| with[*one] - without[*one]).sum::<f64>() / treated.len() as f64;
                 let first_week = self.kept.first_week + QUARTER * quarter as u32;
