@@ -152,8 +152,23 @@ mod tests {
         shares
     }
 
+    struct Row {
+        action: u8,
+        propensity: f64,
+        reward: f64,
+        would: [f64; ACTIONS],
+        foretold: [f64; ACTIONS],
+    }
+
+    impl Row {
+        fn of(&self, customer: u64) -> Logged<'_> {
+            let Self { action, propensity, reward, would, foretold } = self;
+            Logged { customer, action: *action, propensity: *propensity, reward: *reward, would, foretold }
+        }
+    }
+
     struct World {
-        rows: Vec<(f64, u8, f64, f64, [f64; ACTIONS], [f64; ACTIONS])>,
+        rows: Vec<Row>,
     }
 
     impl World {
@@ -173,22 +188,13 @@ mod tests {
                 for (action, foretold) in foretold.iter_mut().enumerate() {
                     *foretold = buys(context, action) + off * action as f64;
                 }
-                (context, action as u8, shares[action], reward, other(context), foretold)
+                Row { action: action as u8, propensity: shares[action], reward, would: other(context), foretold }
             };
             Self { rows: (0..rows).map(row).collect() }
         }
 
         fn gain(&self) -> Gain {
-            let rows = self.rows.iter().zip(0..);
-            gain(rows.map(|((_, action, propensity, reward, would, foretold), customer)| Logged {
-                customer,
-                action: *action,
-                propensity: *propensity,
-                reward: *reward,
-                would,
-                foretold,
-            }))
-            .unwrap()
+            gain(self.rows.iter().zip(0..).map(|(row, customer)| row.of(customer))).unwrap()
         }
     }
 
@@ -234,33 +240,24 @@ mod tests {
     fn what_one_customer_does_many_times_is_not_many_customers() {
         let world = World::log(3, 500, 0.4, 0.0);
         let once = world.gain();
-        let rows = world.rows.iter().zip(0..).flat_map(|(row, customer)| std::iter::repeat_n((row, customer), 9));
-        let nine = gain(rows.map(|((_, action, propensity, reward, would, foretold), customer)| Logged {
-            customer,
-            action: *action,
-            propensity: *propensity,
-            reward: *reward,
-            would,
-            foretold,
-        }));
-        let nine = nine.unwrap();
+        let often = world.rows.iter().zip(0..).flat_map(|(row, customer)| std::iter::repeat_n(row.of(customer), 9));
+        let nine = gain(often).unwrap();
         assert!((nine.robust.estimate - once.robust.estimate).abs() < 1e-12);
         assert!((nine.robust.high - once.robust.high).abs() < 1e-12);
     }
 
     #[test]
     fn nonsense_is_named() {
-        let one =
-            Logged { customer: 1, action: 0, propensity: 0.5, reward: 1.0, would: &[1.0, 0.0], foretold: &[0.5, 0.5] };
+        let one = || Logged {
+            customer: 1,
+            action: 0,
+            propensity: 0.5,
+            reward: 1.0,
+            would: &[1.0, 0.0],
+            foretold: &[0.5, 0.5],
+        };
         let error = |change: fn(&mut Logged<'static>)| {
-            let mut wrong: Logged<'static> = Logged {
-                customer: 1,
-                action: 0,
-                propensity: 0.5,
-                reward: 1.0,
-                would: &[1.0, 0.0],
-                foretold: &[0.5, 0.5],
-            };
+            let mut wrong = one();
             change(&mut wrong);
             gain([wrong]).unwrap_err()
         };
@@ -269,7 +266,7 @@ mod tests {
         assert_eq!(error(|one| one.reward = f64::INFINITY), LogError::Reward(0));
         assert_eq!(error(|one| one.would = &[0.7, 0.7]), LogError::Probabilities(0));
         assert_eq!(error(|one| one.action = 9), LogError::Probabilities(0));
-        assert_eq!(gain([one]), Err(LogError::TooFew));
+        assert_eq!(gain([one()]), Err(LogError::TooFew));
         assert_eq!(gain([]), Err(LogError::TooFew));
     }
 }

@@ -9,6 +9,7 @@
 //!
 //! `b` is never below zero: no discount keeps anybody away.
 
+mod baskets;
 mod belief;
 mod fit;
 

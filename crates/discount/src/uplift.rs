@@ -44,6 +44,15 @@ pub struct Uplift {
     parts: Vec<Part>,
 }
 
+/// The learner that did best on rows it had not seen.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    pub uplift: Uplift,
+    pub learner: Learner,
+    /// Of every learner: how far it was from those rows' doubly robust outcomes, in mean squares.
+    pub scores: Vec<(Learner, f64)>,
+}
+
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 enum Part {
     /// The difference of two probabilities.
@@ -176,12 +185,11 @@ impl Uplift {
         Ok(Self { parts })
     }
 
-    /// Learns of two thirds of a trial with every learner, keeps the one that does best on the rest, and lets it learn of all. Says
-    /// how far each was from the rest's doubly robust outcomes: mean squares.
+    /// Learns of two thirds of a trial with every learner, keeps the one that does best on the rest, and lets it learn of all.
     ///
     /// # Errors
     /// When the trial is too small or makes no sense.
-    pub fn choose(trial: &Trial, growth: &Growth) -> Result<(Self, Learner, Vec<(Learner, f64)>), TrialError> {
+    pub fn choose(trial: &Trial, growth: &Growth) -> Result<Chosen, TrialError> {
         trial.check()?;
         let robust = trial.robust(growth)?;
         let kept = |row: usize| trial.fold(row, growth.seed ^ 1) == 0;
@@ -195,7 +203,7 @@ impl Uplift {
         }
         let best =
             scores.iter().min_by(|one, two| one.1.total_cmp(&two.1)).map_or(Learner::Blend, |(learner, _)| *learner);
-        Ok((Self::learn(trial, best, growth)?, best, scores))
+        Ok(Chosen { uplift: Self::learn(trial, best, growth)?, learner: best, scores })
     }
 
     /// By how much the treatment raises the probability of the outcome, row by row.
@@ -266,7 +274,8 @@ mod tests {
             let order = qini(&unseen.outcomes, &told, &unseen.treated);
             assert!(order > 0.8 * best, "{learner:?} {order} {best}");
         }
-        let (_, chosen, scores) = Uplift::choose(&seen, &Growth { trees: 80, ..Growth::default() }).unwrap();
+        let Chosen { learner: chosen, scores, .. } =
+            Uplift::choose(&seen, &Growth { trees: 80, ..Growth::default() }).unwrap();
         let least = scores.iter().map(|(_, score)| *score).fold(f64::INFINITY, f64::min);
         assert!(scores.iter().any(|(learner, score)| *learner == chosen && *score == least) && scores.len() == 4);
     }

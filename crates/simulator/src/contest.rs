@@ -15,7 +15,7 @@ use domain::{Amount, Rate};
 use crate::crowd::{Budget, Crowd, Life, Totals, Uniform};
 use crate::oracle::Commitment;
 use crate::truth::{Truth, TruthError};
-use policies::{Committed, Pilot, Promising, Rfm, Waited};
+use policies::{Committed, Pilot, Promising, Rfm, Waited, Watched};
 use report::{CYCLES, ENGINE, NOTHING, ORACLE, RFM, T_LEARNER, UNIFORM};
 use t_learner::TLearner;
 
@@ -47,9 +47,14 @@ pub enum ContestError {
     Stopped,
 }
 
-/// Told what is being done, as a share of the whole; says whether to go on.
+/// Told what is being done, and asked often whether to go on.
 pub trait Watch {
+    /// This begins, when so much of the whole is done; `false` stops it.
     fn at(&self, what: &str, done: f64) -> bool;
+
+    fn goes_on(&self) -> bool {
+        true
+    }
 }
 
 /// Nobody watches.
@@ -111,11 +116,13 @@ impl Contest {
     pub fn hold(&self, truth: Truth, watch: &dyn Watch) -> Result<Report, ContestError> {
         self.check()?;
         let go_on = |what, done| if watch.at(what, done) { Ok(()) } else { Err(ContestError::Stopped) };
+        let goes_on = || watch.goes_on();
         go_on("the pilot", 0.0)?;
         let crowd = Crowd::draw(truth, self.seed, self.shoppers)?;
         let mut life = crowd.open();
         let mut log = Pilot::new(&self.levels, self.seed, self.shoppers);
-        life.live(self.pilot, &mut log, &mut Budget::unlimited());
+        life.live(self.pilot, &mut Watched { policy: &mut log, goes_on: &goes_on }, &mut Budget::unlimited());
+        go_on("the pilot", 0.04)?;
         let histories = log.histories;
 
         go_on("no discount", 0.05)?;
@@ -126,7 +133,7 @@ impl Contest {
             .map_or(Budget::unlimited(), |share| Budget::of(Amount((share * nothing.gross.0 as f64).round() as i64)));
         let run = |policy: &mut dyn crate::Policy| {
             let mut budget = budget;
-            let totals = life.clone().live(self.weeks, policy, &mut budget);
+            let totals = life.clone().live(self.weeks, &mut Watched { policy, goes_on: &goes_on }, &mut budget);
             (totals, budget)
         };
         let told = |name: &str, (totals, spent): (Totals, Budget)| {
@@ -180,13 +187,13 @@ impl Contest {
         let every_week: Vec<Commitment> =
             self.levels.rates().iter().map(|rate| Commitment { rate: *rate, every: 1 }).collect();
         go_on("the oracle", 0.7)?;
-        let mut oracle = Committed::new(self.oracle(&life, budget.limit(), &every_week), life.week());
+        let mut oracle = Committed::new(self.oracle(&life, budget.limit(), &every_week, &goes_on)?, life.week());
         policies.push(told(ORACLE, run(&mut oracle)));
         go_on("cycles", 0.85)?;
         let mut with_cycles = every_week;
         let top = self.levels.rates().iter().rev().take(2);
         with_cycles.extend(top.flat_map(|rate| CYCLE.map(|every| Commitment { rate: *rate, every })));
-        let mut cycles = Committed::new(self.oracle(&life, budget.limit(), &with_cycles), life.week());
+        let mut cycles = Committed::new(self.oracle(&life, budget.limit(), &with_cycles, &goes_on)?, life.week());
         policies.push(told(CYCLES, run(&mut cycles)));
         go_on("done", 1.0)?;
         Ok(Report::new(self, best_uniform, policies, learned))
@@ -207,8 +214,14 @@ impl Contest {
     }
 
     /// Each shopper's commitment by the truth: the best that is to be expected of all, under the budget.
-    fn oracle(&self, life: &Life<'_>, budget: Amount, commitments: &[Commitment]) -> Vec<Commitment> {
-        let prospects = life.prospects(commitments, self.weeks, FUTURES);
+    fn oracle(
+        &self,
+        life: &Life<'_>,
+        budget: Amount,
+        commitments: &[Commitment],
+        goes_on: &dyn Fn() -> bool,
+    ) -> Result<Vec<Commitment>, ContestError> {
+        let prospects = life.prospects(commitments, self.weeks, FUTURES, goes_on).ok_or(ContestError::Stopped)?;
         let mut menus = Menus::default();
         for shopper in prospects.chunks_exact(commitments.len()) {
             let none = shopper[0].margin;
@@ -218,7 +231,7 @@ impl Contest {
             }));
         }
         let chosen = allocate(&menus, budget).chosen;
-        chosen.into_iter().map(|place| commitments[place.map_or(0, |place| usize::from(place) + 1)]).collect()
+        Ok(chosen.into_iter().map(|place| commitments[place.map_or(0, |place| usize::from(place) + 1)]).collect())
     }
 }
 
@@ -319,6 +332,21 @@ mod tests {
             }
         }
         assert_eq!(small(1).hold(Truth::default(), &Impatient).unwrap_err(), ContestError::Stopped);
+        // In the middle of anything as well.
+        struct After(std::cell::Cell<u32>);
+        impl Watch for After {
+            fn at(&self, _: &str, _: f64) -> bool {
+                true
+            }
+            fn goes_on(&self) -> bool {
+                self.0.set(self.0.get().saturating_sub(1));
+                self.0.get() > 0
+            }
+        }
+        for asked in [1, 60, 200, 340] {
+            let after = After(std::cell::Cell::new(asked));
+            assert_eq!(small(1).hold(Truth::default(), &after).unwrap_err(), ContestError::Stopped, "{asked}");
+        }
     }
 
     /// The count of violations can be other than nothing.

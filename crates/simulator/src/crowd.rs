@@ -7,8 +7,10 @@ use crate::truth::{Truth, TruthError};
 
 /// Which rate each shopper is offered. It sees what a shop sees: who came, and what they bought; never what they are like.
 pub trait Policy {
-    /// A week begins.
-    fn begin(&mut self, _week: u32) {}
+    /// A week begins; unless told otherwise by `false`, which ends the weeks there.
+    fn begin(&mut self, _week: u32) -> bool {
+        true
+    }
 
     /// The rate of a shopper for a week.
     fn offer(&mut self, shopper: usize, week: u32) -> Rate;
@@ -159,7 +161,9 @@ impl<'a> Life<'a> {
     pub fn live(&mut self, weeks: u32, policy: &mut dyn Policy, budget: &mut Budget) -> Totals {
         let mut totals = Totals::default();
         for week in self.week..self.week.saturating_add(weeks) {
-            policy.begin(week);
+            if !policy.begin(week) {
+                break;
+            }
             for (number, (shopper, state)) in self.crowd.shoppers.iter().zip(&mut self.states).enumerate() {
                 // With nothing left nothing is promised either.
                 let rate = if budget.left() > Amount::ZERO { policy.offer(number, week) } else { Rate::ZERO };

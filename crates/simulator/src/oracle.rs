@@ -29,13 +29,23 @@ pub struct Prospect {
 
 impl Life<'_> {
     /// For every shopper, one after another, what each commitment would bring over so many weeks: the mean over `futures` of
-    /// them, whose luck is not that of the life to come. All commitments meet the same futures.
+    /// them, whose luck is not that of the life to come. All commitments meet the same futures. `None` once it does not go on.
     #[must_use]
-    pub fn prospects(&self, commitments: &[Commitment], weeks: u32, futures: u32) -> Vec<Prospect> {
+    pub fn prospects(
+        &self,
+        commitments: &[Commitment],
+        weeks: u32,
+        futures: u32,
+        goes_on: &dyn Fn() -> bool,
+    ) -> Option<Vec<Prospect>> {
         let truth = self.crowd().truth();
         let all = self.crowd().shoppers().iter().zip(self.states());
-        all.flat_map(|(shopper, now)| {
-            commitments.iter().map(move |commitment| {
+        let mut prospects = Vec::with_capacity(self.states().len() * commitments.len());
+        for (number, (shopper, now)) in all.enumerate() {
+            if number.is_multiple_of(ASKED_EVERY) && !goes_on() {
+                return None;
+            }
+            for commitment in commitments {
                 let tenths = shopper.tenths(truth, commitment.rate);
                 // Visits in weeks without the rate, and with it: sums of their probabilities, which vary less than visits.
                 let mut visits = [0.0; 2];
@@ -63,9 +73,12 @@ impl Life<'_> {
                     prospect.margin += visits * margin;
                     prospect.discount += visits * discount;
                 }
-                prospect
-            })
-        })
-        .collect()
+                prospects.push(prospect);
+            }
+        }
+        Some(prospects)
     }
 }
+
+/// Shoppers between one question whether to go on and the next.
+const ASKED_EVERY: usize = 500;

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use discount::boosting::{Growth, Table};
-use discount::uplift::{Learner, Trial, Uplift, qini, uplift_at};
+use discount::uplift::{Chosen, Learner, Trial, Uplift, qini, uplift_at};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde::Deserialize;
@@ -64,7 +64,7 @@ pub async fn run(quick: bool) -> anyhow::Result<()> {
             let mut rng = StdRng::seed_from_u64(SEED + split);
             let unseen: Vec<bool> = rows.iter().map(|_| rng.random::<f64>() < UNSEEN).collect();
             let (seen, rest) = (part(&trial, &unseen, false), part(&trial, &unseen, true));
-            let (uplift, learner, scores) = Uplift::choose(&seen, &Growth { seed: split, ..growth.clone() })?;
+            let Chosen { uplift, learner, scores } = Uplift::choose(&seen, &Growth { seed: split, ..growth.clone() })?;
             let told = uplift.predict_all(&rest.table);
             write(format!("{name}.{split}.unseen"), &number(&unseen))?;
             write(format!("{name}.{split}.kava"), &told)?;

@@ -7,6 +7,7 @@ mod grpc;
 mod kill;
 mod offline;
 mod openapi;
+mod policy;
 mod rest;
 mod server_functions;
 mod stand;

@@ -210,8 +210,9 @@ impl Promising {
 }
 
 impl Policy for Promising {
-    fn begin(&mut self, week: u32) {
+    fn begin(&mut self, week: u32) -> bool {
         self.promises.begin(week);
+        true
     }
 
     fn offer(&mut self, shopper: usize, _: u32) -> Rate {
@@ -250,8 +251,8 @@ impl Waited {
 }
 
 impl Policy for Waited {
-    fn begin(&mut self, week: u32) {
-        self.engine.begin(week);
+    fn begin(&mut self, week: u32) -> bool {
+        self.engine.begin(week)
     }
 
     fn offer(&mut self, shopper: usize, week: u32) -> Rate {
@@ -273,5 +274,25 @@ impl Policy for Waited {
             visit
         });
         self.engine.learn(&Outcome { visit: late.as_ref(), ..*outcome });
+    }
+}
+
+/// A policy whose weeks end when nobody wants to know any more.
+pub(super) struct Watched<'a> {
+    pub(super) policy: &'a mut dyn Policy,
+    pub(super) goes_on: &'a dyn Fn() -> bool,
+}
+
+impl Policy for Watched<'_> {
+    fn begin(&mut self, week: u32) -> bool {
+        (self.goes_on)() && self.policy.begin(week)
+    }
+
+    fn offer(&mut self, shopper: usize, week: u32) -> Rate {
+        self.policy.offer(shopper, week)
+    }
+
+    fn learn(&mut self, outcome: &Outcome<'_>) {
+        self.policy.learn(outcome);
     }
 }

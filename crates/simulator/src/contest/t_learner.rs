@@ -139,10 +139,11 @@ impl TLearner {
 }
 
 impl Policy for TLearner {
-    fn begin(&mut self, week: u32) {
+    fn begin(&mut self, week: u32) -> bool {
         if self.chosen_in.is_none_or(|chosen_in| week >= chosen_in + HOLDS) {
             self.choose(week);
         }
+        true
     }
 
     fn offer(&mut self, shopper: usize, _: u32) -> Rate {

@@ -119,6 +119,10 @@ impl Watch for Shown {
         } else {
             eprintln!("{percent:>3} %  {what}");
         }
+        self.goes_on()
+    }
+
+    fn goes_on(&self) -> bool {
         !self.stopped.load(Ordering::Relaxed)
     }
 }
