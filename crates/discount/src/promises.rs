@@ -33,6 +33,8 @@ pub struct Terms {
 #[derive(Clone, Debug)]
 struct Promise {
     level: u8,
+    /// What they were expected to bring without a discount when the first plan was made; minor units.
+    forecast: f64,
     /// What they were offered before this plan.
     used_to: UsedTo,
     bought: bool,
@@ -76,7 +78,7 @@ impl Promises {
     #[must_use]
     pub fn new(response: Response, beliefs: Vec<Belief>, terms: Terms) -> Self {
         let held_out = |customer: usize| is_held_out(&terms, customer as u64);
-        let promise = |held_out| Promise { level: 0, used_to: UsedTo::Any, bought: true, held_out };
+        let promise = |held_out| Promise { level: 0, forecast: 0.0, used_to: UsedTo::Any, bought: true, held_out };
         let promises = (0..beliefs.len()).map(|customer| promise(held_out(customer))).collect();
         Self { response, terms, beliefs, promises, plan: None, spent: Amount::ZERO, prospects: Vec::new() }
     }
@@ -104,14 +106,17 @@ impl Promises {
         let seed = self.terms.seed ^ u64::from(week);
         let futures = Futures::follow(&self.response, week, weeks, seed, self.plan.is_some());
         let (mut menus, mut firsts) = (Menus::default(), Vec::with_capacity(self.promises.len()));
-        for (promise, belief) in self.promises.iter().zip(&self.beliefs) {
+        for (promise, belief) in self.promises.iter_mut().zip(&self.beliefs) {
+            futures.of(&self.response, belief, promise.used_to, &mut self.prospects);
+            let none = self.prospects.first().map_or(0.0, |prospect| prospect.margin);
+            if self.plan.is_none() {
+                promise.forecast = none;
+            }
             if promise.held_out {
                 menus.push([]);
                 firsts.push(1);
                 continue;
             }
-            futures.of(&self.response, belief, promise.used_to, &mut self.prospects);
-            let none = self.prospects.first().map_or(0.0, |prospect| prospect.margin);
             // Who did not buy gets no more than before; who bought no less, unless the budget is dearer than what it brings.
             let (least, most) = if promise.bought { (promise.level, u8::MAX) } else { (0, promise.level) };
             let on_menu = (0..=most).zip(&self.prospects).skip(usize::from(least.max(1)));
@@ -144,6 +149,13 @@ impl Promises {
             return 0;
         }
         self.promises.get(customer).map_or(0, |promise| promise.level)
+    }
+
+    /// What a customer was expected to bring without a discount when the first plan was made, until the end; minor units. Known before any
+    /// promise was, so that it may be held against what they then brought.
+    #[must_use]
+    pub fn forecast(&self, customer: usize) -> f64 {
+        self.promises.get(customer).map_or(0.0, |promise| promise.forecast)
     }
 
     #[must_use]

@@ -74,16 +74,16 @@ const CYCLE: [u32; 3] = [2, 3, 5];
 const WAITS: usize = 20;
 
 impl Default for Contest {
-    /// Two years of a chain of 20,000 customers that goes up to a quarter, of which the second is judged.
+    /// A chain of 20,000 customers that goes up to a quarter: five quarters of offers by chance, and a year that is judged.
     fn default() -> Self {
         let rates = [0, 250, 500, 750, 1_000, 1_500, 2_000, 2_500];
         Self {
             seed: 1,
             shoppers: 20_000,
-            pilot: 52,
+            pilot: 65,
             weeks: 52,
             budget: Some(0.08),
-            held_out: 0.02,
+            held_out: 0.04,
             levels: Levels::new(rates.into_iter().map(Rate).collect()).unwrap_or_default(),
         }
     }

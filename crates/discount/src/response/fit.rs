@@ -13,7 +13,7 @@ const ROUNDS: usize = 4;
 const SCORING: usize = 2;
 /// Turns of expectation and maximisation: few enough that the spread stays smooth.
 const MIXING: usize = 25;
-const LAST_MIXING: usize = 30;
+const LAST_MIXING: usize = 20;
 /// Rarer kinds are dropped, until the last mixing and from the model.
 const RARE: f32 = 1e-3;
 const RAREST: f32 = 2e-4;

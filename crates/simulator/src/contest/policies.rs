@@ -156,30 +156,24 @@ impl Policy for Rfm {
 
 /// With fewer buyers among those held out there is nothing to be said: most of them brought nothing, and the few that did do not show how
 /// different buyers are.
-const DECIDABLE: usize = 30;
+const DECIDABLE: usize = 50;
 
 /// The engine, and what its marketing page would say of it.
 pub(super) struct Promising {
     promises: Promises,
     levels: Levels,
-    /// A shopper's margin a week in the pilot: known before.
-    before: Vec<f64>,
     often: Vec<Often>,
     kept: Kept,
 }
 
 impl Promising {
     pub(super) fn new(promises: Promises, levels: &Levels, histories: &[History], first_week: u32) -> Self {
-        let before = histories.iter().map(|history| {
-            let margin = |one: &Basket| f64::from(one.gross - one.cost - one.discount);
-            history.bought.iter().flatten().map(margin).sum::<f64>() / history.bought.len().max(1) as f64
-        });
         let often = histories.iter().map(|history| {
             let visits = history.bought.iter().flatten().count();
             Often::of(visits, history.bought.len())
         });
         let kept = Kept::new(first_week, histories.len());
-        Self { promises, levels: levels.clone(), before: before.collect(), often: often.collect(), kept }
+        Self { promises, levels: levels.clone(), often: often.collect(), kept }
     }
 
     /// What each quarter brought a shopper who is not held out, by how often they came in the pilot: as the shop can know it, and
@@ -192,7 +186,7 @@ impl Promising {
             for quarter in 0..self.kept.count().min(none.kept.count()) {
                 let (with, without) = (self.kept.quarter(quarter), none.kept.quarter(quarter));
                 let measured = |of: &[usize]| {
-                    let one = |one: &usize| Measured { outcome: with[*one], before: self.before[*one] };
+                    let one = |one: &usize| Measured { outcome: with[*one], before: self.promises.forecast(*one) };
                     of.iter().map(one).collect::<Vec<_>>()
                 };
                 let bought = held_out.iter().filter(|one| with[**one] != 0.0).count();
@@ -240,7 +234,7 @@ pub(super) struct Waited {
 
 impl Waited {
     pub(super) fn new(engine: Promising, every: usize) -> Self {
-        let wanted = vec![None; engine.before.len()];
+        let wanted = vec![None; engine.often.len()];
         Self { engine, every, wanted, at_once: Amount::ZERO, waited: Amount::ZERO, paid: Amount::ZERO }
     }
 

@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(long, default_value_t = 20_000, value_name = "S")]
     shoppers: usize,
     /// Weeks of offers by chance before, from which every policy may learn
-    #[arg(long, default_value_t = 52, value_name = "W")]
+    #[arg(long, default_value_t = 65, value_name = "W")]
     pilot: u32,
     /// What discounts may cost, of what is sold without any, such as 8%; or none, for no limit
     #[arg(long, default_value = "8%", value_name = "PERCENT")]
