@@ -140,8 +140,9 @@ impl Contest {
             PolicyReport::new(name, &totals, &nothing, &spent, self.shoppers)
         };
         let mut policies = vec![told(NOTHING, (nothing, budget))];
+        // The best rate for all may be none.
         let mut uniform = Vec::new();
-        for (place, rate) in self.levels.rates().iter().enumerate().skip(1) {
+        for (place, rate) in self.levels.rates().iter().enumerate() {
             go_on("one rate for all", 0.1 + 0.02 * place as f64)?;
             uniform.push((told(UNIFORM, run(&mut Uniform(*rate))), *rate));
         }
@@ -271,6 +272,7 @@ mod tests {
         let report = small(1).hold(deaf, &()).unwrap();
         let engine = of(&report, ENGINE);
         assert!(engine.discount.0 * 200 < engine.gross.0, "{engine:?}");
+        assert_eq!((report.best_uniform, of(&report, UNIFORM).discount), (Rate::ZERO, Amount::ZERO));
         // Some were used to the pilot's offers, and a little keeps them from being disappointed.
         assert!(of(&report, ORACLE).incremental_margin.abs() < 5.0, "{report:?}");
     }
