@@ -21,7 +21,7 @@ use super::machine::machine;
 /// # Errors
 /// When a contest cannot be held, or a budget was exceeded.
 pub fn run(quick: bool) -> anyhow::Result<()> {
-    let (seeds, shoppers, alike_seeds) = if quick { (4, 6_000, 1) } else { (20, 20_000, 4) };
+    let (seeds, shoppers, alike_seeds) = if quick { (2, 16_000, 1) } else { (20, 20_000, 4) };
     println!("{seeds} seeds of {shoppers} shoppers whom discounts move differently");
     let reports = hold(&Truth::default(), seeds, shoppers)?;
     println!("{alike_seeds} seeds of {shoppers} shoppers whom discounts move alike");
@@ -41,7 +41,8 @@ pub fn run(quick: bool) -> anyhow::Result<()> {
         })
     };
     let intervals: Vec<_> = reports.iter().flat_map(|report| &report.learned.quarters).collect();
-    let covered = intervals.iter().filter(|one| one.interval.covers(one.truth)).count();
+    let covered = intervals.iter().filter(|one| one.interval.covers(one.truth)).count() as f64;
+    let coverage = (!intervals.is_empty()).then(|| rounded(covered / intervals.len() as f64));
     let violations: usize = reports.iter().chain(&alike).map(|report| report.budget_violations).sum();
     let figures = serde_json::json!({
         "oracle_share": mean(&reports, &|report| report.oracle_share),
@@ -53,7 +54,7 @@ pub fn run(quick: bool) -> anyhow::Result<()> {
         "seeds": seeds,
         "shoppers": shoppers,
         "budget_violations": violations,
-        "coverage95": rounded(covered as f64 / intervals.len().max(1) as f64),
+        "coverage95": coverage,
         "intervals": intervals.len(),
         "waiting_gain_most": rounded(
             reports.iter().filter_map(|report| report.learned.waiting_gain).fold(f64::NEG_INFINITY, f64::max),
