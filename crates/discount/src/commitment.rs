@@ -51,7 +51,7 @@ impl Futures {
         let effects = &response.effects;
         let tenths: Vec<f64> = response.levels.rates().iter().map(|rate| tenths(*rate)).collect();
         let all = (BEFORE + weeks) as usize;
-        let first_week = week + YEARS_BEFORE - BEFORE;
+        let first_week = week.saturating_add(YEARS_BEFORE) - BEFORE;
         let season: Vec<f64> = (first_week..).take(all).map(|week| effects.season_of(week)).collect();
         // The log-odds from which on they come, and for the past what they are offered by chance.
         let (mut thresholds, mut by_chance) = (vec![0.0_f64; all], vec![0_usize; BEFORE as usize]);
@@ -107,7 +107,7 @@ impl Futures {
         let (gross, cost) = belief.basket(response);
         let mut visits = [0.0_f32; 16];
         let start = match used_to {
-            UsedTo::Level(level) if self.knows_starts() => usize::from(level) + 1,
+            UsedTo::Level(level) if self.knows_starts() => (usize::from(level) + 1).min(self.levels),
             _ => 0,
         };
         let rows = &self.visits[start * self.kinds * self.levels..][..self.kinds * self.levels];

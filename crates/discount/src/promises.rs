@@ -7,8 +7,8 @@
 //! - a week with a purchase never lowers it, but for the budget's sake, which lowers by its price whoever has it dearest,
 //! - who is held out, and who is not, was decided by chance before anything was known of them.
 //!
-//! Plans are made anew some times a period, and at once for whoever buys: with what was learned of them since, at the budget's
-//! price as it is.
+//! Plans are made anew some times a period, and from the second plan on at once for whoever buys: with what was learned of them since,
+//! at the budget's price as it is.
 
 use domain::Amount;
 

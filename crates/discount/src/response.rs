@@ -45,6 +45,10 @@ impl Levels {
         &self.0
     }
 
+    pub(crate) fn highest(&self) -> u8 {
+        self.0.len().saturating_sub(1) as u8
+    }
+
     /// The place of a rate, or of the next below it.
     #[must_use]
     pub fn place(&self, rate: Rate) -> u8 {
@@ -142,6 +146,8 @@ pub enum ResponseError {
     NotANumber,
     #[error("its parts are not of the same size")]
     Ragged,
+    #[error("what is not stored of it was not worked out: call `ready`")]
+    NotReady,
 }
 
 impl Response {
@@ -150,7 +156,7 @@ impl Response {
     /// # Errors
     /// What is wrong with it.
     pub fn check(&self) -> Result<(), ResponseError> {
-        let Self { levels, effects, kinds, taken_off, larger, gross, cost_share, gross_weight, odds: _ } = self;
+        let Self { levels, effects, kinds, taken_off, larger, gross, cost_share, gross_weight, odds } = self;
         let is_ragged = kinds.is_empty()
             || kinds.b.len() != kinds.len()
             || kinds.share.len() != kinds.len()
@@ -158,6 +164,9 @@ impl Response {
             || Levels::new(levels.rates().to_vec()).is_none();
         if is_ragged {
             return Err(ResponseError::Ragged);
+        }
+        if odds.len() != kinds.len() * levels.rates().len() {
+            return Err(ResponseError::NotReady);
         }
         let Effects { reference, reference_keeps, patience, habit, habit_keeps, rest, season, leaving } = effects;
         let shares = [*reference_keeps, *habit_keeps, *leaving, *cost_share];

@@ -115,8 +115,9 @@ impl Contest {
     /// When the truth or the contest makes no sense, or it was told to stop.
     pub fn hold(&self, truth: Truth, watch: &dyn Watch) -> Result<Report, ContestError> {
         self.check()?;
-        let go_on = |what, done| if watch.at(what, done) { Ok(()) } else { Err(ContestError::Stopped) };
         let goes_on = || watch.goes_on();
+        // What was broken off in the middle is no result.
+        let go_on = |what, done| if watch.at(what, done) && goes_on() { Ok(()) } else { Err(ContestError::Stopped) };
         go_on("the pilot", 0.0)?;
         let crowd = Crowd::draw(truth, self.seed, self.shoppers)?;
         let mut life = crowd.open();

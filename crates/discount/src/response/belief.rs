@@ -46,8 +46,9 @@ impl Belief {
         Self { memory: Memory::default(), here, gone, visits: 0, gross: 0.0, cost: 0.0 }
     }
 
-    /// A week went by.
+    /// A week went by. A level that there is not is taken for the highest.
     pub fn learn(&mut self, response: &Response, week: u32, level: u8, bought: Option<super::Basket>) {
+        let level = level.min(response.levels.highest());
         let tenths = tenths(response.levels.rates()[usize::from(level)]);
         let shared = response.effects.shared(&self.memory, week, tenths);
         step(response.odds_at(level), shared, bought.is_some(), &mut self.here, &mut self.gone);
@@ -202,5 +203,8 @@ mod tests {
         assert_eq!(broken(|one| one.kinds.share.clear()), ResponseError::Ragged);
         assert_eq!(broken(|one| one.taken_off.push(0.2)), ResponseError::Ragged);
         assert_eq!(broken(|one| one.gross = 1e300), ResponseError::NotANumber);
+        assert_eq!(broken(|one| one.odds.clear()), ResponseError::NotReady);
+        // And what is asked of it beyond its levels does not break it.
+        Belief::new(&response()).learn(&response(), u32::MAX, 200, None);
     }
 }

@@ -3,6 +3,7 @@
 
 use discount::allocation::{Level, Menus, allocate};
 use discount::boosting::{Forest, Growth, GrowthError, Objective, Table};
+use discount::pilot;
 use discount::response::{Basket, History, Levels};
 use domain::{Amount, Rate};
 
@@ -85,14 +86,18 @@ impl TLearner {
     ) -> Result<Self, GrowthError> {
         let tenths: Vec<f64> = levels.rates().iter().map(|rate| f64::from(rate.bp()) / 1_000.0).collect();
         let mut rows = vec![(Vec::new(), Vec::new()); levels.rates().len()];
+        let mut met = vec![0_usize; levels.rates().len()];
         let mut known = vec![Known::default(); histories.len()];
         let weeks = histories.first().map_or(0, |history| history.offered.len());
         for week in 0..weeks {
             for (history, known) in histories.iter().zip(&mut known) {
                 let (level, bought) = (usize::from(history.offered[week]), history.bought[week]);
                 let (features, outcomes) = &mut rows[level];
-                // The first weeks know nothing of anybody yet.
-                if week >= weeks / 4 && outcomes.len() < ROWS * 8 {
+                // The first weeks know nothing of anybody yet; of what was offered often, every so many-th row of all the others.
+                let often = pilot::propensity(levels.rates().len(), level) * (histories.len() * weeks) as f64;
+                let every = (often / (2 * ROWS) as f64).max(1.0) as usize;
+                met[level] += 1;
+                if week >= weeks / 4 && met[level].is_multiple_of(every) {
                     features.extend(known.features(week as u32));
                     outcomes.push(bought.map_or(0.0, |one| f64::from(one.gross - one.cost - one.discount)));
                 }
@@ -102,7 +107,6 @@ impl TLearner {
         let growth =
             Growth { objective: Objective::HowMuch, trees: 60, depth: 4, learning_rate: 0.1, ..Growth::default() };
         let models = rows.into_iter().map(|(features, outcomes)| {
-            // Spread over all of the weeks.
             let stride = outcomes.len().div_ceil(ROWS).max(1);
             let every = features.chunks_exact(FEATURES).step_by(stride).flatten().copied().collect::<Vec<f64>>();
             let outcomes: Vec<f64> = outcomes.into_iter().step_by(stride).collect();
