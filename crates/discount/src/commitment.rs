@@ -7,10 +7,12 @@
 use rand_xoshiro::Xoshiro256PlusPlus;
 use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 
+use serde::{Deserialize, Serialize};
+
 use crate::response::{Belief, Memory, Response, tenths};
 
 /// Visits to be expected of one who is still here, by what they were used to, kind and level.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Futures {
     levels: usize,
     kinds: usize,
@@ -102,28 +104,60 @@ impl Futures {
         self.visits.len() > self.kinds * self.levels
     }
 
+    /// Whether these are of such a response, and numbers; to be asked of what was stored.
+    #[must_use]
+    pub fn fit(&self, response: &Response) -> bool {
+        let Self { levels, kinds, visits } = self;
+        let starts = [1, levels + 1].map(|starts| starts * kinds * levels);
+        *levels == response.levels.rates().len()
+            && *kinds == response.kinds.len()
+            && starts.contains(&visits.len())
+            && visits.iter().all(|visits| (0.0..=1e6).contains(visits))
+    }
+
     /// Per level, what is to be expected of a customer.
     pub fn of(&self, response: &Response, belief: &Belief, used_to: UsedTo, out: &mut Vec<Prospect>) {
-        let (gross, cost) = belief.basket(response);
         let mut visits = [0.0_f32; 16];
-        let start = match used_to {
-            UsedTo::Level(level) if self.knows_starts() => (usize::from(level) + 1).min(self.levels),
-            _ => 0,
-        };
-        let rows = &self.visits[start * self.kinds * self.levels..][..self.kinds * self.levels];
-        for (here, row) in belief.here().iter().zip(rows.chunks_exact(self.levels)) {
+        for (here, row) in belief.here().iter().zip(self.by_kind(used_to)) {
             for (sum, one) in visits.iter_mut().zip(row) {
                 *sum += here * one;
             }
         }
-        out.clear();
-        let levels = response.levels.rates().iter().zip(&response.taken_off).zip(visits);
-        out.extend(levels.map(|((rate, taken_off), visits)| {
-            let larger = 1.0 + response.larger * tenths(*rate);
-            let discount = f64::from(visits) * larger * gross * taken_off;
-            Prospect { margin: f64::from(visits) * larger * (gross - cost) - discount, discount }
-        }));
+        prospects(response, belief, &visits, out);
     }
+
+    /// The same, were they for certain of this kind and still here.
+    pub fn of_kind(
+        &self,
+        response: &Response,
+        belief: &Belief,
+        used_to: UsedTo,
+        kind: usize,
+        out: &mut Vec<Prospect>,
+    ) {
+        prospects(response, belief, self.by_kind(used_to).nth(kind).unwrap_or_default(), out);
+    }
+
+    /// Visits to be expected of each kind, by level.
+    fn by_kind(&self, used_to: UsedTo) -> impl Iterator<Item = &[f32]> {
+        let start = match used_to {
+            UsedTo::Level(level) if self.knows_starts() => (usize::from(level) + 1).min(self.levels),
+            _ => 0,
+        };
+        self.visits[start * self.kinds * self.levels..][..self.kinds * self.levels].chunks_exact(self.levels)
+    }
+}
+
+/// What so many visits by level bring.
+fn prospects(response: &Response, belief: &Belief, visits: &[f32], out: &mut Vec<Prospect>) {
+    let (gross, cost) = belief.basket(response);
+    out.clear();
+    let levels = response.levels.rates().iter().zip(&response.taken_off).zip(visits);
+    out.extend(levels.map(|((rate, taken_off), visits)| {
+        let larger = 1.0 + response.larger * tenths(*rate);
+        let discount = f64::from(*visits) * larger * gross * taken_off;
+        Prospect { margin: f64::from(*visits) * larger * (gross - cost) - discount, discount }
+    }));
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ pub mod commitment;
 pub mod evaluation;
 pub mod experiment;
 pub mod game;
+pub mod personal;
 pub mod pilot;
 pub mod promises;
 pub mod response;

@@ -68,7 +68,7 @@ struct Plan {
 /// What is planned to be spent, of what may be: answers are not known that well.
 const AIM: f64 = 0.99;
 /// What keeping a promise is worth at least, in minor units: the first to go where the budget is short.
-const KEPT: f64 = 1.0;
+pub(crate) const KEPT: f64 = 1.0;
 /// A plan that spends so much more than it should have is made anew before its time, but not at once.
 const SOON: u32 = 4;
 const ASTRAY: f64 = 1.03;

@@ -45,7 +45,15 @@ impl Levels {
         &self.0
     }
 
-    pub(crate) fn highest(&self) -> u8 {
+    /// Every so much from nothing to the most, at the most sixteen of them.
+    #[must_use]
+    pub fn steps(step: Rate, most: Rate) -> Self {
+        let step = step.bp().max(1);
+        Self((0..=most.bp().min(Rate::WHOLE.bp()) / step).take(16).map(|times| Rate(times * step)).collect())
+    }
+
+    #[must_use]
+    pub fn highest(&self) -> u8 {
         self.0.len().saturating_sub(1) as u8
     }
 
@@ -65,9 +73,11 @@ pub struct Basket {
     pub discount: f32,
 }
 
-/// One customer's logged weeks, all from the same first week on.
+/// One customer's logged weeks, without a gap.
 #[derive(Clone, Debug, Default)]
 pub struct History {
+    /// The number of the first one; the season counts from week 0.
+    pub first_week: u32,
     /// The place of what was offered.
     pub offered: Vec<u8>,
     /// What was bought; `None` in weeks without a purchase.

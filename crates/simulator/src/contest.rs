@@ -162,7 +162,7 @@ impl Contest {
 
         go_on("the engine", 0.45)?;
         let mut learned = Learned::default();
-        let outcome = match response::fit(&histories, 0, &self.levels) {
+        let outcome = match response::fit(&histories, &self.levels) {
             Ok((response, fit)) => {
                 let engine = || self.engine(&response, &histories, budget.limit(), life.week());
                 let mut promising = engine();
@@ -202,13 +202,7 @@ impl Contest {
     }
 
     fn engine(&self, response: &Response, histories: &[History], budget: Amount, week: u32) -> Promising {
-        let beliefs = histories.iter().map(|history| {
-            let mut belief = Belief::new(response);
-            for ((week, level), bought) in (0..).zip(&history.offered).zip(&history.bought) {
-                belief.learn(response, week, *level, *bought);
-            }
-            belief
-        });
+        let beliefs = histories.iter().map(|history| Belief::of(response, history));
         let terms =
             Terms { end: week + self.weeks, budget, held_out: self.held_out, plan_every: QUARTER, seed: self.seed };
         let promises = Promises::new(response.clone(), beliefs.collect(), terms);

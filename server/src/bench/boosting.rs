@@ -135,7 +135,7 @@ fn one_customer() -> anyhow::Result<(f64, f64)> {
         history
     };
     let histories: Vec<History> = (0..2_000).map(history).collect();
-    let (response, _) = discount::response::fit(&histories, 0, &levels)?;
+    let (response, _) = discount::response::fit(&histories, &levels)?;
     let futures = Futures::follow(&response, 26, 26, 1, true);
     let mut belief = Belief::new(&response);
     let mut prospects = Vec::new();

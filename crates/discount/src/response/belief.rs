@@ -1,6 +1,6 @@
 //! What is believed of one customer, and kept up week by week.
 
-use super::{Effects, Response, tenths};
+use super::{Effects, History, Response, tenths};
 
 /// What is known of a customer without any doubt.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -44,6 +44,39 @@ impl Belief {
         let here = response.kinds.share.clone();
         let gone = vec![0.0; here.len()];
         Self { memory: Memory::default(), here, gone, visits: 0, gross: 0.0, cost: 0.0 }
+    }
+
+    /// Of somebody whose weeks were logged.
+    #[must_use]
+    pub fn of(response: &Response, history: &History) -> Self {
+        let mut belief = Self::new(response);
+        for ((week, level), bought) in (history.first_week..).zip(&history.offered).zip(&history.bought) {
+            belief.learn(response, week, *level, *bought);
+        }
+        belief
+    }
+
+    /// How likely they were thought to come in this week at this level.
+    #[must_use]
+    pub fn comes(&self, response: &Response, week: u32, level: u8) -> f64 {
+        let level = level.min(response.levels.highest());
+        let tenths = tenths(response.levels.rates()[usize::from(level)]);
+        let scale = (-response.effects.shared(&self.memory, week, tenths).clamp(-40.0, 40.0)).exp() as f32;
+        let each = response.odds_at(level).iter().zip(&self.here).map(|(odds, here)| here / (1.0 + odds * scale));
+        f64::from(each.sum::<f32>())
+    }
+
+    /// The same, had nothing been seen of what they buy when they come.
+    #[must_use]
+    pub(crate) fn without_baskets(&self) -> Self {
+        Self { visits: 0, gross: 0.0, cost: 0.0, ..self.clone() }
+    }
+
+    /// The same, had nothing been seen of when they come.
+    #[must_use]
+    pub(crate) fn without_visits(&self, response: &Response) -> Self {
+        let Self { visits, gross, cost, .. } = *self;
+        Self { visits, gross, cost, ..Self::new(response) }
     }
 
     /// A week went by. A level that there is not is taken for the highest.

@@ -31,7 +31,7 @@ pub struct FitReport {
 pub enum FitError {
     #[error("at least {0} customers with as many purchases are needed")]
     TooFew(usize),
-    #[error("every customer needs the same weeks: what was offered and what was bought in each")]
+    #[error("of every week it must be known what was offered and what was bought")]
     Ragged,
     #[error("an offer is not one of the levels")]
     Level,
@@ -44,10 +44,9 @@ pub enum FitError {
 ///
 /// # Errors
 /// When there is too little, or the histories do not fit together.
-pub fn fit(histories: &[History], first_week: u32, levels: &Levels) -> Result<(Response, FitReport), FitError> {
+pub fn fit(histories: &[History], levels: &Levels) -> Result<(Response, FitReport), FitError> {
     const FEWEST: usize = 50;
-    let weeks = histories.first().map_or(0, |history| history.offered.len());
-    if histories.iter().any(|one| one.offered.len() != weeks || one.bought.len() != weeks) {
+    if histories.iter().any(|one| one.offered.len() != one.bought.len()) {
         return Err(FitError::Ragged);
     }
     if histories.iter().flat_map(|one| &one.offered).any(|level| usize::from(*level) >= levels.rates().len()) {
@@ -64,7 +63,6 @@ pub fn fit(histories: &[History], first_week: u32, levels: &Levels) -> Result<(R
     }
     let mut fitting = Fitting {
         sample: every_so_many(histories, SHARED_BY),
-        first_week,
         levels,
         kinds: grid(),
         effects: start(),
@@ -83,10 +81,11 @@ pub fn fit(histories: &[History], first_week: u32, levels: &Levels) -> Result<(R
     fitting.kinds = fitting.kinds.without(RAREST);
     fitting.odds = odds(levels, &fitting.kinds);
     let log_likelihood: f64 = fitting.each(&fitting.effects).iter().sum();
+    let weeks: usize = fitting.sample.iter().map(|history| history.offered.len()).sum();
     let report = FitReport {
         customers: histories.len(),
         visits: visits as u64,
-        log_likelihood: log_likelihood / (fitting.sample.len() * weeks) as f64,
+        log_likelihood: log_likelihood / weeks as f64,
         kinds: fitting.kinds.len(),
     };
     let Fitting { effects, kinds, .. } = fitting;
@@ -148,7 +147,6 @@ fn every_so_many(histories: &[History], at_most: usize) -> Vec<&History> {
 
 struct Fitting<'a> {
     sample: Vec<&'a History>,
-    first_week: u32,
     levels: &'a Levels,
     kinds: Kinds,
     effects: Effects,
@@ -162,7 +160,7 @@ impl Fitting<'_> {
         gone.fill(0.0);
         let kinds = self.kinds.len();
         let (mut memory, mut log) = (Memory::default(), 0.0_f64);
-        for ((week, level), bought) in (self.first_week..).zip(&history.offered).zip(&history.bought) {
+        for ((week, level), bought) in (history.first_week..).zip(&history.offered).zip(&history.bought) {
             let tenths = tenths(self.levels.rates()[usize::from(*level)]);
             let shared = effects.shared(&memory, week, tenths);
             let odds = &self.odds[usize::from(*level) * kinds..][..kinds];
@@ -367,7 +365,7 @@ mod tests {
     #[test]
     fn what_was_planted_is_found_again() {
         let log = log(4_000, 80);
-        let (response, report) = fit(&log, 0, &levels()).unwrap();
+        let (response, report) = fit(&log, &levels()).unwrap();
         let (found, planted) = (response.effects, truth());
         let near =
             |found: f64, planted: f64, by: f64| assert!((found - planted).abs() < by, "{found} {planted}: {report:?}");
@@ -391,10 +389,7 @@ mod tests {
         near(f64::from(mean), 0.4, 0.06);
         // And who is who is mostly known after a while.
         let answers = |history: &History| {
-            let mut belief = Belief::new(&response);
-            for ((week, level), bought) in (0..).zip(&history.offered).zip(&history.bought) {
-                belief.learn(&response, week, *level, *bought);
-            }
+            let belief = Belief::of(&response, history);
             let here: f32 = belief.here().iter().sum();
             let b: f32 = belief.here().iter().zip(&response.kinds.b).map(|(here, b)| here * b).sum();
             (here > 0.5).then_some(b / here)
@@ -412,21 +407,21 @@ mod tests {
     #[test]
     fn what_cannot_be_learned_from_is_refused() {
         let log = log(200, 20);
-        assert_eq!(fit(&[], 0, &levels()).unwrap_err(), FitError::TooFew(50));
-        assert_eq!(fit(&log[..20], 0, &levels()).unwrap_err(), FitError::TooFew(50));
+        assert_eq!(fit(&[], &levels()).unwrap_err(), FitError::TooFew(50));
+        assert_eq!(fit(&log[..20], &levels()).unwrap_err(), FitError::TooFew(50));
         let mut ragged = log.clone();
         ragged[7].bought.pop();
-        assert_eq!(fit(&ragged, 0, &levels()).unwrap_err(), FitError::Ragged);
+        assert_eq!(fit(&ragged, &levels()).unwrap_err(), FitError::Ragged);
         let mut unknown = log.clone();
         unknown[7].offered[3] = 6;
-        assert_eq!(fit(&unknown, 0, &levels()).unwrap_err(), FitError::Level);
+        assert_eq!(fit(&unknown, &levels()).unwrap_err(), FitError::Level);
         let mut hostile = log;
         for history in hostile.iter_mut().step_by(3) {
             for bought in history.bought.iter_mut().flatten() {
                 bought.gross = f32::NAN;
             }
         }
-        assert_eq!(fit(&hostile, 0, &levels()).unwrap_err(), FitError::NotANumber);
+        assert_eq!(fit(&hostile, &levels()).unwrap_err(), FitError::NotANumber);
     }
 
     /// Offers that never differ teach nothing about answers, but must not break anything either.
@@ -436,7 +431,7 @@ mod tests {
         for level in log.iter_mut().flat_map(|history| &mut history.offered) {
             *level = 2;
         }
-        let (response, _) = fit(&log, 0, &levels()).unwrap();
+        let (response, _) = fit(&log, &levels()).unwrap();
         assert_eq!(response.check(), Ok(()));
     }
 }
