@@ -230,6 +230,7 @@ mod tests {
             redeem_with_static_code: true,
             demo: false,
             catalogue_version: 1,
+            discounts: crate::offers::Terms::default(),
         };
         crate::shop::create(&mut tx, &settings, chrono::DateTime::UNIX_EPOCH).await.unwrap();
         let coffee = NewCategory {

@@ -23,6 +23,7 @@ pub mod logins;
 pub mod marketing;
 pub mod menu;
 pub mod messages;
+pub mod offers;
 pub mod offline_receipts;
 pub mod outbox;
 pub mod purchases;

@@ -4,6 +4,7 @@ use chrono::{DateTime, Utc};
 use domain::{Currency, MarginFloor, Rate, StoreId};
 use uuid::Uuid;
 
+use crate::offers::{Terms, TermsRow};
 use crate::{Store, StoreError, Tx};
 
 /// What holds for the whole chain. One row a database.
@@ -20,6 +21,8 @@ pub struct Settings {
     pub demo: bool,
     /// Moves with every change of products or categories.
     pub catalogue_version: i64,
+    /// What personal offers are made by.
+    pub discounts: Terms,
 }
 
 #[derive(sqlx::FromRow)]
@@ -31,6 +34,8 @@ struct Row {
     redeem_with_static_code: bool,
     demo: bool,
     catalogue_version: i64,
+    #[sqlx(flatten)]
+    discounts: TermsRow,
 }
 
 impl Row {
@@ -43,8 +48,20 @@ impl Row {
             redeem_with_static_code: self.redeem_with_static_code,
             demo: self.demo,
             catalogue_version: self.catalogue_version,
+            discounts: self.discounts.terms()?,
         })
     }
+}
+
+macro_rules! settings {
+    ($rest:literal) => {
+        concat!(
+            "select name, currency, time_zone, min_margin_bp, redeem_with_static_code, demo, catalogue_version, \
+             discount_mode, discount_seed, held_out_bp, discount_least_bp, discount_most_bp, exploring_bp, \
+             discount_budget, discount_period_from, discount_period_weeks",
+            $rest
+        )
+    };
 }
 
 pub(crate) fn currency(text: &str) -> Result<Currency, StoreError> {
@@ -68,10 +85,7 @@ impl Store {
             row: Row,
             rules_revision: Option<i64>,
         }
-        let found: Option<InForce> = sqlx::query_as(
-            "select name, currency, time_zone, min_margin_bp, redeem_with_static_code, demo, catalogue_version, \
-             rules_revision from shop",
-        )
+        let found: Option<InForce> = sqlx::query_as(settings!(", rules_revision from shop"))
         .fetch_optional(self.pool())
         .await?;
         found.map(|InForce { row, rules_revision }| Ok((row.settings()?, rules_revision))).transpose()
@@ -89,16 +103,13 @@ impl Store {
     }
 }
 
-const SETTINGS: &str = "select name, currency, time_zone, min_margin_bp, redeem_with_static_code, demo, \
-     catalogue_version from shop";
-
 impl Store {
     /// What holds for the whole chain; `None` before the shop was set up.
     ///
     /// # Errors
     /// Only when the store is away.
     pub async fn settings(&self) -> Result<Option<Settings>, StoreError> {
-        let row = sqlx::query_as::<_, Row>(SETTINGS).fetch_optional(self.pool()).await?;
+        let row = sqlx::query_as::<_, Row>(settings!(" from shop")).fetch_optional(self.pool()).await?;
         row.map(Row::settings).transpose()
     }
 
@@ -134,7 +145,7 @@ impl Store {
     }
 }
 
-/// Sets the shop up, once.
+/// Sets the shop up, once; with a new shop's terms of discounts, whatever the settings say of them.
 ///
 /// # Errors
 /// The constraint `shop_pkey` when it already stands.
@@ -169,6 +180,7 @@ mod tests {
             redeem_with_static_code: false,
             demo: true,
             catalogue_version: 1,
+            discounts: crate::offers::Terms::default(),
         }
     }
 

@@ -186,6 +186,7 @@ impl Shop {
                 redeem_with_static_code: true,
                 demo: false,
                 catalogue_version: 1,
+                discounts: store::offers::Terms::default(),
             };
             store::shop::create(&mut tx, &settings, started).await?;
         }

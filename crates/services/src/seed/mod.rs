@@ -96,6 +96,7 @@ async fn seed(shop: &Shop, tx: &mut Tx, hashes: Vec<String>, now: DateTime<Utc>)
         redeem_with_static_code: true,
         demo: true,
         catalogue_version: 1,
+        discounts: store::offers::Terms::default(),
     };
     store::shop::create(tx, &settings, now).await?;
     catalogue::seed(tx).await?;

@@ -93,6 +93,7 @@ impl Scene {
             redeem_with_static_code: true,
             demo: true,
             catalogue_version: 1,
+            discounts: store::offers::Terms::default(),
         };
         store::shop::create(&mut tx, &settings, now).await.unwrap();
         let till = TillCaller {

@@ -77,6 +77,7 @@ impl Scene {
             redeem_with_static_code: true,
             demo: true,
             catalogue_version: 1,
+            discounts: store::offers::Terms::default(),
         };
         shop::create(&mut tx, &settings, now).await.unwrap();
         let (here, there) = (StoreId(entropy.id(now)), StoreId(entropy.id(now)));
