@@ -127,14 +127,7 @@ impl Futures {
     }
 
     /// The same, were they for certain of this kind and still here.
-    pub fn of_kind(
-        &self,
-        response: &Response,
-        belief: &Belief,
-        used_to: UsedTo,
-        kind: usize,
-        out: &mut Vec<Prospect>,
-    ) {
+    pub fn of_kind(&self, response: &Response, belief: &Belief, used_to: UsedTo, kind: usize, out: &mut Vec<Prospect>) {
         prospects(response, belief, self.by_kind(used_to).nth(kind).unwrap_or_default(), out);
     }
 

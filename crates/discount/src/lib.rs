@@ -20,7 +20,7 @@ use domain::segment::{Habit, Presence};
 use domain::{Amount, CardReason, CardScope, CategoryId, Currency, MarginFloor, Product, Rate, SegmentName};
 use serde::{Deserialize, Serialize};
 
-pub use rule::offer;
+pub use rule::{offer, offer_at};
 pub use shelf::Shelf;
 
 /// What is known of one customer and of the shop at the moment of issue.

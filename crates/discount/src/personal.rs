@@ -43,6 +43,8 @@ pub enum Before {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Choice {
     pub level: u8,
+    /// What is best by what is known; another one where this offer was made to learn.
+    pub best: u8,
     /// The probability with which it was this level.
     pub propensity: f64,
     /// Margin and discount to be expected of it, beyond those of no offer; minor units.
@@ -155,10 +157,9 @@ impl Plan {
         }
         let none = prospects.first().copied().unwrap_or_default();
         let chosen = prospects.get(usize::from(level)).copied().unwrap_or_default();
-        let expected =
-            Prospect { margin: chosen.margin - none.margin, discount: chosen.discount - none.discount };
+        let expected = Prospect { margin: chosen.margin - none.margin, discount: chosen.discount - none.discount };
         // Sums of shares may be a breath over one.
-        Ok(Choice { level, propensity: propensities[usize::from(level)].min(1.0), expected })
+        Ok(Choice { level, best, propensity: propensities[usize::from(level)].min(1.0), expected })
     }
 
     /// From where to where a level may be now.
@@ -172,9 +173,7 @@ impl Plan {
                 let kept = level.clamp(least, most);
                 let none = prospects.first().map_or(0.0, |prospect| prospect.margin);
                 // Keeping a promise is worth something at least; where even so it costs more than it brings, it ends.
-                let pays = |prospect: &Prospect| {
-                    (prospect.margin - none).max(KEPT) >= self.price * prospect.discount
-                };
+                let pays = |prospect: &Prospect| (prospect.margin - none).max(KEPT) >= self.price * prospect.discount;
                 let is_dear = planned_anew && !prospects.iter().skip(usize::from(kept)).any(pays);
                 if is_dear { (least, least) } else { (kept, most) }
             }

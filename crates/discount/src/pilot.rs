@@ -2,7 +2,7 @@
 //!
 //! How steeply a customer's log-odds rise is learned best from offers at the two ends (the D-optimal design of a slope has only
 //! those: Atkinson, Donev and Tobias 2007, "Optimum Experimental Designs"); a few between them tell whether the way between is
-//! straight. What is offered is a function of seed, customer and week, so that the log can be checked, and has nothing to do
+//! straight. What is offered is a function of seed, customer and round, so that the log can be checked, and has nothing to do
 //! with what the customer did.
 
 use rand_xoshiro::SplitMix64;
@@ -11,18 +11,26 @@ use rand_xoshiro::rand_core::{RngCore, SeedableRng};
 /// Of all offers, how many are at the two ends.
 const AT_THE_ENDS: f64 = 0.96;
 
+/// By chance, and for good: as the share grows those who are held out stay so, and others join them.
+#[must_use]
+pub fn is_held_out(seed: u64, share: f64, customer: u64) -> bool {
+    const ROUND: u64 = u64::MAX;
+    by_chance(seed, customer, ROUND) < share
+}
+
 /// A draw in 0..1 that is a function of what it is for.
-pub(crate) fn by_chance(seed: u64, customer: u64, round: u64) -> f64 {
+#[must_use]
+pub fn by_chance(seed: u64, customer: u64, round: u64) -> f64 {
     let mut mixed = SplitMix64::seed_from_u64(seed);
     let mut mixed = SplitMix64::seed_from_u64(mixed.next_u64() ^ customer);
     let mut mixed = SplitMix64::seed_from_u64(mixed.next_u64() ^ round);
     (mixed.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
 }
 
-/// The level of a customer for a week, of so many, and the probability with which it was this one.
+/// The level of a customer for a round (a week, or an offer), of so many, and the probability with which it was this one.
 #[must_use]
-pub fn offer(levels: usize, seed: u64, customer: u64, week: u32) -> (u8, f64) {
-    let drawn = by_chance(seed, customer, u64::from(week));
+pub fn offer(levels: usize, seed: u64, customer: u64, round: u64) -> (u8, f64) {
+    let drawn = by_chance(seed, customer, round);
     let mut up_to = 0.0;
     for level in 0..levels {
         up_to += propensity(levels, level);

@@ -14,7 +14,7 @@ use domain::Amount;
 
 use crate::allocation::{Level, Menus, allocate};
 use crate::commitment::{Futures, Prospect, UsedTo};
-use crate::pilot::by_chance;
+use crate::pilot::is_held_out;
 use crate::response::{Basket, Belief, Response};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -77,7 +77,7 @@ impl Promises {
     /// What is believed of each customer must come from this response.
     #[must_use]
     pub fn new(response: Response, beliefs: Vec<Belief>, terms: Terms) -> Self {
-        let held_out = |customer: usize| is_held_out(&terms, customer as u64);
+        let held_out = |customer: usize| is_held_out(terms.seed, terms.held_out, customer as u64);
         let promise = |held_out| Promise { level: 0, forecast: 0.0, used_to: UsedTo::Any, bought: true, held_out };
         let promises = (0..beliefs.len()).map(|customer| promise(held_out(customer))).collect();
         Self { response, terms, beliefs, promises, plan: None, spent: Amount::ZERO, prospects: Vec::new() }
@@ -181,13 +181,6 @@ impl Promises {
         let best = (0_u8..).zip(&self.prospects).max_by(|one, two| worth(one.1).total_cmp(&worth(two.1)));
         promise.level = best.map_or(promise.level, |(level, _)| level.max(promise.level));
     }
-}
-
-/// By chance, and for good: the same customers under every plan with the same seed.
-#[must_use]
-pub fn is_held_out(terms: &Terms, customer: u64) -> bool {
-    const ROUND: u64 = u64::MAX;
-    by_chance(terms.seed, customer, ROUND) < terms.held_out
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use domain::Rate;
 use serde::{Deserialize, Serialize};
 
 pub use belief::{Belief, Memory};
-pub use fit::{FitError, FitReport, fit};
+pub use fit::{FitError, FitReport, fit, fit_told};
 
 /// The rates that may be offered: the first is none, each is above the one before.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -34,6 +34,12 @@ pub enum CardReason {
     Visits { times: u32 },
     /// Basket of `amount` on average.
     AverageBasket { amount: Amount, currency: Currency },
+    /// Came in so many of so many weeks.
+    Weeks { came: u32, of: u32 },
+    /// Drawn by chance, to learn which offers are worth while.
+    Chance,
+    /// What everybody of the segment gets, while the model that should have decided cannot; `why` as the log has it.
+    StandIn { why: String },
     /// The margin floor allows no more.
     MarginCapped,
 }
@@ -98,6 +104,12 @@ impl CardReason {
             (Self::AverageBasket { amount, currency }, Ru) => {
                 format!("Ваша средняя покупка: {}", amount.display(*currency, Ru))
             }
+            (Self::Weeks { came, of }, En) => format!("You came in {came} of {of} weeks"),
+            (Self::Weeks { came, of }, Ru) => format!("Недели, когда вы заходили: {came} из {of}"),
+            (Self::Chance, En) => "We are trying out which offers our guests like".to_owned(),
+            (Self::Chance, Ru) => "Пробуем, какие предложения нравятся гостям".to_owned(),
+            (Self::StandIn { .. }, En) => "The usual level while we work out yours".to_owned(),
+            (Self::StandIn { .. }, Ru) => "Обычный уровень, пока мы подбираем ваш".to_owned(),
             (Self::MarginCapped, En) => "As much as we can give on this".to_owned(),
             (Self::MarginCapped, Ru) => "Больше на это скинуть не можем".to_owned(),
         }

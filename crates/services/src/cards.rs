@@ -2,33 +2,45 @@
 //!
 //! Cached under the customer's id and `offers_version`, which moves in the transaction that changes the cards: a cached
 //! set is never stale, it is only never asked for again. `discount` says how law 8 is kept; the part of this module is to
-//! renew cards with the purchase that moved the segment, so that nobody waits for a better level to begin.
+//! renew cards with the purchase that moved the segment, so that nobody waits for a better level to begin. Which level it is,
+//! and what is logged of it, is `policy`'s.
 
 use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::Refusal;
-use discount::{Before, Facts, FavouriteCategory, FavouriteProduct, PopularProduct, Shelf, Since};
-use domain::{Card, CardId, CardReason, CardScope, CustomerId, Locale, SegmentName};
+use discount::{Before, Decision, Facts, FavouriteCategory, FavouriteProduct, PopularProduct, Shelf, Since};
+use domain::{
+    Amount, Card, CardId, CardReason, CardScope, Currency, CustomerId, Locale, MarginFloor, Rate, SegmentName,
+};
 use events::Event;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 use store::cards::Terms;
 use store::customers::Customer;
+use store::offers::{By, Mode, Offer};
 use store::{StoreError, Tx};
 
 use crate::Shop;
 use crate::clock::Draw;
+use crate::policy::choice::{Level, SoFar};
 
 /// How long a card is good for.
 pub const VALID: TimeDelta = TimeDelta::days(14);
 /// How long cards stay in the cache; the version in their key keeps them true, this keeps the cache small.
 const CACHED: Duration = Duration::from_secs(6 * 60 * 60);
 /// How long "nothing to offer" and what is summed up of the shop stay there.
-const SUMMED_UP: Duration = Duration::from_secs(10 * 60);
+pub(crate) const SUMMED_UP: Duration = Duration::from_secs(10 * 60);
 /// Favourites and popular products that the rule may choose from.
 const CHOICE: u16 = 12;
+
+/// Cards and when they were decided: also that there are none is good for some time.
+#[derive(Debug, Serialize, Deserialize)]
+struct Issued<C = Vec<Card>> {
+    at: DateTime<Utc>,
+    cards: C,
+}
 
 impl Shop {
     /// The cards that this customer may use now; issues new ones where there are none or they have expired.
@@ -42,17 +54,19 @@ impl Shop {
     }
 
     async fn valid_cards(&self, customer: &Customer) -> Result<Vec<Card>, StoreError> {
-        let now = self.clock.now();
         let key = cards_key(customer.id, customer.offers_version);
-        if let Some(cards) = self.recall::<Vec<Card>>(&key).await
-            && !self.outdated(customer, &cards, now).await?
+        if let Some(issued) = self.recall::<Issued>(&key).await
+            && !self.outdated(customer, &issued).await?
         {
-            return Ok(cards);
+            return Ok(issued.cards);
         }
         let cards = self.store.cards(customer.id).await?;
-        if !cards.is_empty() && !self.outdated(customer, &cards, now).await? {
-            self.keep(&key, &cards, CACHED).await;
-            return Ok(cards);
+        if let Some(at) = cards.first().map(|first| first.valid_from) {
+            let issued = Issued { at, cards };
+            if !self.outdated(customer, &issued).await? {
+                self.keep(&key, &issued, CACHED).await;
+                return Ok(issued.cards);
+            }
         }
         // Reads the model now if it was never read, because a transaction must not wait for a second connection.
         self.segment_name(customer.segment_model, customer.segment_index).await?;
@@ -64,32 +78,52 @@ impl Shop {
         }
     }
 
-    /// Whether new cards are due: they ran out, or a purchase since moved the customer to another segment.
-    async fn outdated(&self, customer: &Customer, cards: &[Card], now: DateTime<Utc>) -> Result<bool, StoreError> {
-        let Some(first) = cards.first() else { return Ok(false) };
-        if cards.iter().any(|card| !card.is_valid_at(now)) {
+    /// Whether new cards are due: they ran out, or a purchase since moved the customer to another segment. Where cards are not
+    /// the segment's, every purchase may change them.
+    async fn outdated(&self, customer: &Customer, issued: &Issued) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        if now >= issued.at + VALID || issued.cards.iter().any(|card| !card.is_valid_at(now)) {
             return Ok(true);
         }
-        if customer.last_purchase_at <= Some(first.valid_from) {
+        if customer.last_purchase_at <= Some(issued.at) {
             return Ok(false);
         }
+        let mode = self.snapshot().await.map_or(Mode::Rule, |shop| shop.settings.discounts.mode);
+        if mode != Mode::Rule {
+            return Ok(true);
+        }
         let name = self.segment_name(customer.segment_model, customer.segment_index).await?;
-        Ok(issued_for(cards) != name)
+        Ok(!issued.cards.is_empty() && issued_for(&issued.cards) != name)
     }
 
     /// Issues unless somebody else just did, and keeps the cards in the cache.
     async fn renew(&self, id: CustomerId) -> Result<Vec<Card>, StoreError> {
         let mut tx = self.store.begin().await?;
         let Some(customer) = store::customers::lock(&mut tx, id).await? else { return Ok(Vec::new()) };
-        let mut cards = store::cards::current(&mut tx, id).await?;
+        let current = store::cards::current(&mut tx, id).await?;
+        let issued_at = match current.first() {
+            Some(first) => Some(first.valid_from),
+            // The rule had nothing to give then; now the shop may have.
+            None => store::offers::newest(&mut tx, id)
+                .await?
+                .and_then(|(newest, _)| (newest.by != By::Rule).then_some(newest.at)),
+        };
+        let mut issued = issued_at.map(|at| Issued { at, cards: current.clone() });
         let mut version = customer.offers_version;
-        if cards.is_empty() || self.outdated(&customer, &cards, self.clock.now()).await? {
-            (cards, version) = self.issue(&mut tx, &customer, &cards).await?;
+        let is_due = match &issued {
+            Some(issued) => self.outdated(&customer, issued).await?,
+            None => true,
+        };
+        if is_due {
+            let (cards, now);
+            (cards, version, now) = self.issue(&mut tx, &customer, &current).await?;
+            issued = Some(Issued { at: now, cards });
             store::commit(tx).await?;
         }
-        let how_long = if cards.is_empty() { SUMMED_UP } else { CACHED };
-        self.keep(&cards_key(id, version), &cards, how_long).await;
-        Ok(cards)
+        let Some(issued) = issued else { return Ok(Vec::new()) };
+        let how_long = if issued.cards.is_empty() { SUMMED_UP } else { CACHED };
+        self.keep(&cards_key(id, version), &issued, how_long).await;
+        Ok(issued.cards)
     }
 
     /// Issues cards in a story's transaction, in place of those that the customer has.
@@ -102,12 +136,18 @@ impl Shop {
         Ok(self.issue(tx, &customer, &current).await?.0)
     }
 
-    /// Withdraws `current`, issues, moves the version and announces. Gives the cards and the version they belong to.
-    async fn issue(&self, tx: &mut Tx, customer: &Customer, current: &[Card]) -> Result<(Vec<Card>, i64), StoreError> {
+    /// Withdraws `current`, issues, moves the version, logs and announces. Gives the cards, the version they belong to, and when
+    /// they were decided.
+    async fn issue(
+        &self,
+        tx: &mut Tx,
+        customer: &Customer,
+        current: &[Card],
+    ) -> Result<(Vec<Card>, i64, DateTime<Utc>), StoreError> {
         let now = self.clock.now();
-        let decision = self.decide(tx, customer).await?;
+        let decision = self.decide(tx, customer, now).await?;
         if decision.proposals.is_empty() && current.is_empty() {
-            return Ok((Vec::new(), customer.offers_version));
+            return Ok((Vec::new(), customer.offers_version, now));
         }
         let mut cards: Vec<Card> = decision
             .proposals
@@ -132,7 +172,7 @@ impl Shop {
         let version = store::cards::replace(tx, customer.id, &cards, now).await?;
         let payload = json!({ "what": "issued", "customer_id": customer.id, "cards": &cards });
         self.announce_offer(tx, customer.id, payload).await?;
-        Ok((cards, version))
+        Ok((cards, version, now))
     }
 
     pub(crate) async fn announce_offer(
@@ -153,20 +193,89 @@ impl Shop {
         store::outbox::append(tx, &[event]).await
     }
 
-    async fn decide(&self, tx: &mut Tx, customer: &Customer) -> Result<discount::Decision, StoreError> {
-        let Some(terms) = store::cards::terms(tx).await? else { return Ok(discount::Decision::default()) };
-        let Ok(rules) = discount::Params::default().check() else { return Ok(discount::Decision::default()) };
-        let mut segment = self.segment_name(customer.segment_model, customer.segment_index).await?;
-        let last = store::cards::last_issue(tx, customer.id).await?;
-        let since = match last.at {
-            None => Since::Never,
-            Some(at) => match store::cards::moved_by_purchase(tx, customer.id, at).await? {
-                Some(moved_to) => {
-                    segment = moved_to;
-                    Since::Purchase
+    /// Decides the cards, and logs what was offered with which probability.
+    async fn decide(&self, tx: &mut Tx, customer: &Customer, now: DateTime<Utc>) -> Result<Decision, StoreError> {
+        let Some(terms) = store::cards::terms(tx).await? else { return Ok(Decision::default()) };
+        let Ok(rules) = discount::Params::default().check() else { return Ok(Decision::default()) };
+        let so_far = self.offers_so_far(tx, customer).await?;
+        let (level, shadow) = self.level_for(tx, customer, &terms, &so_far).await?;
+        let mut offer = Offer {
+            customer: customer.id,
+            at: now,
+            by: By::Rule,
+            rate: Rate::ZERO,
+            propensity: 1.0,
+            model: None,
+            stands_in: None,
+            shadow,
+        };
+        let decision = match level {
+            Level::Of { rate, by, propensity, model, reasons } => {
+                offer = Offer { by, rate, propensity, model, ..offer };
+                if rate == Rate::ZERO {
+                    Decision::default()
+                } else {
+                    let since = self.since_at_level(tx, customer, &so_far).await?;
+                    let facts = self.facts(tx, customer, &terms, None, since).await?;
+                    discount::offer_at(&facts.borrow(), &rules, rate, reasons)
                 }
-                None => Since::Nothing(Before { basket: last.basket, category: last.category, product: last.product }),
+            }
+            Level::Rule(why) => {
+                let (segment, since) = self.since_by_rule(tx, customer).await?;
+                let facts = self.facts(tx, customer, &terms, Some(segment), since).await?;
+                let mut decision = discount::offer(&facts.borrow(), &rules);
+                offer.rate = decision.proposals.first().map_or(Rate::ZERO, |basket| basket.rate);
+                offer.stands_in = why.map(|why| why.to_string());
+                if let Some(why) = &offer.stands_in {
+                    for proposal in &mut decision.proposals {
+                        proposal.reasons.push(CardReason::StandIn { why: why.clone() });
+                    }
+                }
+                decision
+            }
+        };
+        // Nothing, still: that is one offer, however often it was looked at.
+        let is_same = so_far.newest.as_ref().is_some_and(|newest| newest.rate == Rate::ZERO && newest.by == offer.by);
+        if !(is_same && offer.rate == Rate::ZERO && !so_far.bought_since) {
+            store::offers::log(tx, &offer).await?;
+        }
+        Ok(decision)
+    }
+
+    /// What the rule knows of the time since the last cards: only a purchase that moved the segment begins a new level.
+    async fn since_by_rule(&self, tx: &mut Tx, customer: &Customer) -> Result<(SegmentName, Since), StoreError> {
+        let segment = self.segment_name(customer.segment_model, customer.segment_index).await?;
+        let last = store::cards::last_issue(tx, customer.id).await?;
+        Ok(match last.at {
+            None => (segment, Since::Never),
+            Some(at) => match store::cards::moved_by_purchase(tx, customer.id, at).await? {
+                Some(moved_to) => (moved_to, Since::Purchase),
+                None => (segment, Since::Nothing(before(last))),
             },
+        })
+    }
+
+    /// The same where the level was decided elsewhere: the other cards may rise with any purchase.
+    async fn since_at_level(&self, tx: &mut Tx, customer: &Customer, so_far: &SoFar) -> Result<Since, StoreError> {
+        Ok(match so_far.newest {
+            None => Since::Never,
+            Some(_) if so_far.bought_since => Since::Purchase,
+            Some(_) => Since::Nothing(before(store::cards::last_issue(tx, customer.id).await?)),
+        })
+    }
+
+    /// What the engine is to know of a customer and the shop.
+    async fn facts(
+        &self,
+        tx: &mut Tx,
+        customer: &Customer,
+        terms: &Terms,
+        segment: Option<SegmentName>,
+        since: Since,
+    ) -> Result<Known, StoreError> {
+        let segment = match segment {
+            Some(segment) => segment,
+            None => self.segment_name(customer.segment_model, customer.segment_index).await?,
         };
         let bought = customer.visits > 0;
         let (mut categories, mut products) = (Vec::new(), Vec::new());
@@ -180,24 +289,21 @@ impl Shop {
             products =
                 counts.into_iter().map(|count| FavouriteProduct { product: count.of, times: count.times }).collect();
         }
-        let shelf = self.shelf(tx, terms).await?;
-        let popular = self.popular(tx, terms, customer.locale).await?;
-        let facts = Facts {
+        Ok(Known {
             segment,
             visits: customer.visits,
             average_basket: customer.average_basket(),
             currency: terms.currency,
-            categories: &categories,
-            products: &products,
-            popular: &popular,
-            shelf: &shelf,
+            categories,
+            products,
+            popular: self.popular(tx, terms, customer.locale).await?,
+            shelf: self.shelf(tx, terms).await?,
             floor: terms.floor,
             since,
-        };
-        Ok(discount::offer(&facts, &rules))
+        })
     }
 
-    async fn shelf(&self, tx: &mut Tx, terms: Terms) -> Result<Shelf, StoreError> {
+    async fn shelf(&self, tx: &mut Tx, terms: &Terms) -> Result<Shelf, StoreError> {
         let key = format!("shelf:{}:{}", terms.catalogue_version, terms.floor.min_margin.bp());
         if let Some(shelf) = self.recall(&key).await {
             return Ok(shelf);
@@ -207,7 +313,7 @@ impl Shop {
         Ok(shelf)
     }
 
-    async fn popular(&self, tx: &mut Tx, terms: Terms, locale: Locale) -> Result<Vec<PopularProduct>, StoreError> {
+    async fn popular(&self, tx: &mut Tx, terms: &Terms, locale: Locale) -> Result<Vec<PopularProduct>, StoreError> {
         let key = format!("popular:{}:{}", terms.catalogue_version, locale.tag());
         if let Some(popular) = self.recall(&key).await {
             return Ok(popular);
@@ -247,21 +353,58 @@ impl Shop {
     }
 
     pub(crate) async fn keep_cards(&self, customer: CustomerId, version: i64, cards: &[Card]) {
-        self.keep(&cards_key(customer, version), &cards, CACHED).await;
+        if let Some(at) = cards.first().map(|first| first.valid_from) {
+            self.keep(&cards_key(customer, version), &Issued { at, cards }, CACHED).await;
+        }
     }
 
     /// From the cache; an error or nonsense there is a miss.
-    async fn recall<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
+    pub(crate) async fn recall<T: DeserializeOwned>(&self, key: &str) -> Option<T> {
         let bytes = self.cache.get(key).await.unwrap_or_default()?;
         serde_json::from_slice(&bytes).ok()
     }
 
     /// Into the cache; it may refuse.
-    async fn keep<T: Serialize>(&self, key: &str, value: &T, ttl: Duration) {
+    pub(crate) async fn keep<T: Serialize>(&self, key: &str, value: &T, ttl: Duration) {
         if let Ok(bytes) = serde_json::to_vec(value) {
             let _ = self.cache.put(key, &bytes, ttl).await;
         }
     }
+}
+
+/// The facts of one decision, with what they borrow.
+struct Known {
+    segment: SegmentName,
+    visits: u32,
+    average_basket: Amount,
+    currency: Currency,
+    categories: Vec<FavouriteCategory>,
+    products: Vec<FavouriteProduct>,
+    popular: Vec<PopularProduct>,
+    shelf: Shelf,
+    floor: MarginFloor,
+    since: Since,
+}
+
+impl Known {
+    fn borrow(&self) -> Facts<'_> {
+        Facts {
+            segment: self.segment.clone(),
+            visits: self.visits,
+            average_basket: self.average_basket,
+            currency: self.currency,
+            categories: &self.categories,
+            products: &self.products,
+            popular: &self.popular,
+            shelf: &self.shelf,
+            floor: self.floor,
+            since: self.since,
+        }
+    }
+}
+
+fn before(last: store::cards::LastIssue) -> Before {
+    Before { basket: last.basket, category: last.category, product: last.product }
 }
 
 /// Names goods and categories in this language; what is no longer in the catalogue keeps its name.

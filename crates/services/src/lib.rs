@@ -16,6 +16,7 @@ pub mod lifetime;
 pub mod marketing;
 pub mod offline;
 pub mod pace;
+pub mod policy;
 pub mod relay;
 pub mod seed;
 pub mod segment;
@@ -66,6 +67,10 @@ pub struct Shop {
     pub(crate) simulations: Arc<simulation::Jobs>,
     /// How far the fit of the segments is, while this process makes one.
     pub(crate) fitting: Arc<segment::Progress>,
+    /// Models of how customers answer discounts that were read.
+    pub(crate) responses: Arc<policy::Models>,
+    /// How far training such a model is, while this process does.
+    pub(crate) training: Arc<policy::Training>,
 }
 
 impl Shop {
@@ -95,6 +100,8 @@ impl Shop {
             letters: Arc::default(),
             simulations: Arc::default(),
             fitting: Arc::default(),
+            responses: Arc::default(),
+            training: Arc::default(),
         }
     }
 

@@ -8,7 +8,7 @@ use domain::{
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use crate::{Store, StoreError, Tx};
+use crate::{Store, StoreError, Tx, offers};
 
 #[derive(sqlx::FromRow)]
 struct Row {
@@ -226,11 +226,13 @@ pub struct Count<T> {
 }
 
 /// What the issue of cards needs to know of the shop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Terms {
     pub currency: Currency,
     pub floor: MarginFloor,
     pub catalogue_version: i64,
+    pub time_zone: String,
+    pub discounts: offers::Terms,
 }
 
 /// The cards that a customer had last, kind by kind, also long withdrawn ones.
@@ -248,12 +250,14 @@ pub struct LastIssue {
 /// # Errors
 /// What the database says.
 pub async fn terms(tx: &mut Tx) -> Result<Option<Terms>, StoreError> {
-    let row: Option<(String, i32, i64)> =
-        sqlx::query_as("select currency, min_margin_bp, catalogue_version from shop").fetch_optional(&mut **tx).await?;
-    row.map(|(currency, floor, catalogue_version)| {
-        Ok(Terms { currency: crate::shop::currency(&currency)?, floor: crate::shop::floor(floor)?, catalogue_version })
-    })
-    .transpose()
+    let settings = crate::shop::settings(tx).await?;
+    Ok(settings.map(|settings| Terms {
+        currency: settings.currency,
+        floor: settings.floor,
+        catalogue_version: settings.catalogue_version,
+        time_zone: settings.time_zone,
+        discounts: settings.discounts,
+    }))
 }
 
 /// # Errors

@@ -184,7 +184,11 @@ impl TryFrom<OfferRow> for Offer {
             propensity: row.propensity,
             model: row.model,
             stands_in: row.stands_in,
-            shadow: row.shadow.zip(row.shadow_bp).map(|(model, bp)| Ok::<_, StoreError>((model, rate(bp)?))).transpose()?,
+            shadow: row
+                .shadow
+                .zip(row.shadow_bp)
+                .map(|(model, bp)| Ok::<_, StoreError>((model, rate(bp)?)))
+                .transpose()?,
         })
     }
 }
@@ -462,7 +466,7 @@ impl Store {
              from customers c left join lines now_ on now_.customer_id = c.id and now_.within \
              left join lines before_ on before_.customer_id = c.id and not before_.within \
              left join offer_forecasts f on f.customer_id = c.id and f.period = $3 \
-             where c.created_at < $1 and c.merged_into is null and c.phone is not null order by c.id",
+             where c.created_at < $1 and c.merged_into is null and c.erased_at is null order by c.id",
         )
         .bind(from)
         .bind(until)

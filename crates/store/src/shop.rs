@@ -85,9 +85,8 @@ impl Store {
             row: Row,
             rules_revision: Option<i64>,
         }
-        let found: Option<InForce> = sqlx::query_as(settings!(", rules_revision from shop"))
-        .fetch_optional(self.pool())
-        .await?;
+        let found: Option<InForce> =
+            sqlx::query_as(settings!(", rules_revision from shop")).fetch_optional(self.pool()).await?;
         found.map(|InForce { row, rules_revision }| Ok((row.settings()?, rules_revision))).transpose()
     }
 
@@ -109,8 +108,7 @@ impl Store {
     /// # Errors
     /// Only when the store is away.
     pub async fn settings(&self) -> Result<Option<Settings>, StoreError> {
-        let row = sqlx::query_as::<_, Row>(settings!(" from shop")).fetch_optional(self.pool()).await?;
-        row.map(Row::settings).transpose()
+        settings(&mut self.begin().await?).await
     }
 
     /// Puts a secret in the place of the one there was.
@@ -145,6 +143,15 @@ impl Store {
     }
 }
 
+/// What holds for the whole chain, inside a story's transaction.
+///
+/// # Errors
+/// Only when the store is away.
+pub async fn settings(tx: &mut Tx) -> Result<Option<Settings>, StoreError> {
+    let row = sqlx::query_as::<_, Row>(settings!(" from shop")).fetch_optional(&mut **tx).await?;
+    row.map(Row::settings).transpose()
+}
+
 /// Sets the shop up, once; with a new shop's terms of discounts, whatever the settings say of them.
 ///
 /// # Errors
@@ -171,7 +178,7 @@ pub async fn create(tx: &mut Tx, settings: &Settings, now: DateTime<Utc>) -> Res
 mod tests {
     use super::*;
 
-    fn settings() -> Settings {
+    fn kava() -> Settings {
         Settings {
             name: "Kava".into(),
             currency: Currency::GBP,
@@ -190,11 +197,11 @@ mod tests {
         let store = Store::connect(&database.url, 4).await.unwrap();
         assert_eq!(store.settings().await.unwrap(), None);
         let mut tx = store.begin().await.unwrap();
-        create(&mut tx, &settings(), DateTime::UNIX_EPOCH).await.unwrap();
+        create(&mut tx, &kava(), DateTime::UNIX_EPOCH).await.unwrap();
         crate::commit(tx).await.unwrap();
-        assert_eq!(store.settings().await.unwrap(), Some(settings()));
+        assert_eq!(store.settings().await.unwrap(), Some(kava()));
         let mut tx = store.begin().await.unwrap();
-        let again = create(&mut tx, &settings(), DateTime::UNIX_EPOCH).await.unwrap_err();
+        let again = create(&mut tx, &kava(), DateTime::UNIX_EPOCH).await.unwrap_err();
         assert!(again.breaks("shop_pkey"));
     }
 

@@ -37,6 +37,8 @@ pub enum FitError {
     Level,
     #[error("an amount is not a number, or below zero")]
     NotANumber,
+    #[error("stopped before the end")]
+    Stopped,
 }
 
 /// Fits to logged offers. They must have differed by chance: from a log in which everybody always got the same nothing can be
@@ -45,6 +47,18 @@ pub enum FitError {
 /// # Errors
 /// When there is too little, or the histories do not fit together.
 pub fn fit(histories: &[History], levels: &Levels) -> Result<(Response, FitReport), FitError> {
+    fit_told(histories, levels, &|_| true)
+}
+
+/// The same for who waits: `told` is given what of it is done, from 0 to 1, and says whether to go on.
+///
+/// # Errors
+/// As [`fit`], and [`FitError::Stopped`].
+pub fn fit_told(
+    histories: &[History],
+    levels: &Levels,
+    told: &dyn Fn(f64) -> bool,
+) -> Result<(Response, FitReport), FitError> {
     const FEWEST: usize = 50;
     if histories.iter().any(|one| one.offered.len() != one.bought.len()) {
         return Err(FitError::Ragged);
@@ -68,18 +82,28 @@ pub fn fit(histories: &[History], levels: &Levels) -> Result<(Response, FitRepor
         effects: start(),
         odds: Vec::new(),
     };
+    // A round, and the last mixing over many more customers, take about as long.
+    let go_on = |steps: usize| {
+        let done = steps as f64 / (ROUNDS * (SCORING + 1) + 2) as f64;
+        if told(done) { Ok(()) } else { Err(FitError::Stopped) }
+    };
+    let mut steps = 0..;
     for _ in 0..ROUNDS {
+        go_on(steps.next().unwrap_or_default())?;
         fitting.mix(MIXING);
         fitting.kinds = fitting.kinds.without(RARE);
         for _ in 0..SCORING {
+            go_on(steps.next().unwrap_or_default())?;
             fitting.score();
         }
     }
+    go_on(steps.next().unwrap_or_default())?;
     fitting.sample = every_so_many(histories, SPREAD_OVER);
     fitting.kinds = grid();
     fitting.mix(LAST_MIXING);
     fitting.kinds = fitting.kinds.without(RAREST);
     fitting.odds = odds(levels, &fitting.kinds);
+    go_on(steps.next().unwrap_or_default())?;
     let log_likelihood: f64 = fitting.each(&fitting.effects).iter().sum();
     let weeks: usize = fitting.sample.iter().map(|history| history.offered.len()).sum();
     let report = FitReport {
@@ -343,7 +367,7 @@ mod tests {
             let b = if customer.is_multiple_of(2) { 0.0 } else { 0.8 };
             let (mut memory, mut here, mut history) = (Memory::default(), true, History::default());
             for week in 0..weeks {
-                let (level, _) = pilot::offer(levels.rates().len(), 3, customer, week);
+                let (level, _) = pilot::offer(levels.rates().len(), 3, customer, u64::from(week));
                 let tenths = tenths(levels.rates()[usize::from(level)]);
                 let odds = -1.0 + b * tenths + effects.shared(&memory, week, tenths);
                 let draw = |round: u64| by_chance(17 + round, customer, u64::from(week));
@@ -422,6 +446,25 @@ mod tests {
             }
         }
         assert_eq!(fit(&hostile, &levels()).unwrap_err(), FitError::NotANumber);
+    }
+
+    #[test]
+    fn a_fit_can_be_stopped_and_says_how_far_it_is() {
+        let (log, told) = (log(200, 20), std::cell::RefCell::new(Vec::new()));
+        let watch = |most: usize| {
+            let told = &told;
+            move |done: f64| {
+                told.borrow_mut().push(done);
+                told.borrow().len() < most
+            }
+        };
+        assert!(fit_told(&log, &levels(), &watch(usize::MAX)).is_ok());
+        let whole = told.take();
+        assert!(whole.is_sorted() && whole[0] == 0.0 && whole.last().is_some_and(|last| (0.8..1.0).contains(last)));
+        for most in [1, 5, whole.len()] {
+            assert_eq!(fit_told(&log, &levels(), &watch(most)).unwrap_err(), FitError::Stopped);
+            told.take();
+        }
     }
 
     /// Offers that never differ teach nothing about answers, but must not break anything either.

@@ -7,7 +7,7 @@ mod one_time_code;
 mod profile;
 mod sign_in;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::net::IpAddr;
 use std::time::Duration;

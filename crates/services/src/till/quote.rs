@@ -7,7 +7,7 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::Refusal;
 use contract::till::{QuoteMode, SessionRequest, TillCaller};
-use domain::{Card, CardId, CodeKind, Currency, CustomerCode, CustomerId, Locale, SessionId, SessionState};
+use domain::{Card, CardId, CardReason, CodeKind, Currency, CustomerCode, CustomerId, Locale, SessionId, SessionState};
 use promotions::{ChosenCard, Facts};
 use store::{StoreError, sessions};
 
@@ -17,9 +17,9 @@ use super::codes::{self, Shown};
 use super::counter::{Held, OpenSession, Session as Found};
 use super::limited::is_limited;
 use super::{Stop, session_not_found, session_not_open};
-use crate::Shop;
 use crate::guests::Guest;
 use crate::snapshot::Snapshot;
+use crate::{Shop, policy};
 
 /// How long a quote holds: its prices and rules are pinned until then.
 pub(super) const HOLDS_FOR: TimeDelta = TimeDelta::minutes(30);
@@ -105,14 +105,14 @@ impl Shop {
             card: None,
             coupons,
             rooms: Vec::new(),
-            holdout: false,
+            holdout: who.is_some_and(|who| policy::is_held_out(&shop.settings.discounts, who)),
             floor: shop.settings.floor,
         });
         if let Some(buyer) = &buyer {
             let customer = &buyer.guest.customer;
             basis.display_name = customer.display_name();
             basis.code_kind = Some(buyer.kind);
-            basis.degraded = buyer.degraded.map(str::to_owned);
+            basis.degraded = buyer.degraded.map(str::to_owned).or_else(|| stands_in(&buyer.guest.cards));
             basis.facts.customer = Some(promotions::Customer {
                 id: customer.id,
                 segment: buyer.guest.segment.clone(),
@@ -259,6 +259,14 @@ struct Buyer {
     binds: Option<(CustomerId, i64)>,
     /// Why there are no cards.
     degraded: Option<&'static str>,
+}
+
+/// Why these cards are the segment's, where a model should have decided them (law 9).
+fn stands_in(cards: &[Card]) -> Option<String> {
+    cards.iter().flat_map(|card| &card.reasons).find_map(|reason| match reason {
+        CardReason::StandIn { why } => Some(why.clone()),
+        _ => None,
+    })
 }
 
 /// The card that counts: the named one, else the active one. Without the cards (`degraded`) there is none.

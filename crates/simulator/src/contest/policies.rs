@@ -36,7 +36,7 @@ impl<'a> Pilot<'a> {
 impl Policy for Pilot<'_> {
     fn offer(&mut self, shopper: usize, week: u32) -> Rate {
         let rates = self.levels.rates();
-        rates[usize::from(pilot::offer(rates.len(), self.seed, shopper as u64, week).0)]
+        rates[usize::from(pilot::offer(rates.len(), self.seed, shopper as u64, u64::from(week)).0)]
     }
 
     fn learn(&mut self, outcome: &Outcome<'_>) {

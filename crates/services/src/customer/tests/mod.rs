@@ -4,6 +4,6 @@ mod accounts;
 mod cards;
 mod menu;
 mod profile;
-mod scene;
+pub(crate) mod scene;
 mod sign_in;
 mod staff;

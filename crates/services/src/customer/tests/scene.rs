@@ -22,7 +22,7 @@ use testkit::TestDatabase;
 use crate::Shop;
 use crate::clock::{Clock, Draw, Entropy, ManualClock};
 
-pub(super) const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
+pub(crate) const HOME: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 
 /// The same bytes in every run.
 struct Seeded(Mutex<StdRng>);
@@ -33,7 +33,7 @@ impl Entropy for Seeded {
     }
 }
 
-pub(super) struct Scene {
+pub(crate) struct Scene {
     pub shop: Shop,
     pub clock: Arc<ManualClock>,
     pub entropy: Arc<dyn Entropy>,
@@ -44,7 +44,7 @@ pub(super) struct Scene {
     _database: TestDatabase,
 }
 
-pub(super) fn product(sku: &str, category: &str, price: i64, cost: Option<i64>) -> NewProduct {
+pub(crate) fn product(sku: &str, category: &str, price: i64, cost: Option<i64>) -> NewProduct {
     NewProduct {
         product: Product {
             sku: Sku::parse(sku).unwrap(),
@@ -63,16 +63,16 @@ pub(super) fn product(sku: &str, category: &str, price: i64, cost: Option<i64>) 
     }
 }
 
-pub(super) fn phone(last: u32) -> Phone {
+pub(crate) fn phone(last: u32) -> Phone {
     Phone::parse(&format!("+4479460{last:05}")).unwrap()
 }
 
 impl Scene {
-    pub(super) async fn set() -> Self {
+    pub(crate) async fn set() -> Self {
         Self::set_with(Arc::new(InProcess::new())).await
     }
 
-    pub(super) async fn set_with(cache: Arc<dyn Cache>) -> Self {
+    pub(crate) async fn set_with(cache: Arc<dyn Cache>) -> Self {
         let database = crate::testing::database().await;
         let store = Store::connect(&database.url, 12).await.unwrap();
         let pool = PgPool::connect_lazy(&database.url).unwrap();
@@ -131,34 +131,34 @@ impl Scene {
         Self { shop, clock, entropy, pool, till, _database: database }
     }
 
-    pub(super) fn wait(&self, by: TimeDelta) {
+    pub(crate) fn wait(&self, by: TimeDelta) {
         self.clock.advance(by);
     }
 
     /// Asks for a code and reads it from the message.
-    pub(super) async fn code_for(&self, phone: &Phone) -> String {
+    pub(crate) async fn code_for(&self, phone: &Phone) -> String {
         self.shop.request_code(phone, HOME, Locale::En).await.unwrap();
         self.newest_code(phone).await
     }
 
-    pub(super) async fn newest_code(&self, phone: &Phone) -> String {
+    pub(crate) async fn newest_code(&self, phone: &Phone) -> String {
         let messages = self.shop.demo_messages().await.unwrap();
         messages.into_iter().find(|m| m.to == *phone).unwrap().text[..6].to_owned()
     }
 
-    pub(super) async fn guest(&self, last: u32) -> CustomerCaller {
+    pub(crate) async fn guest(&self, last: u32) -> CustomerCaller {
         let phone = phone(last);
         let code = self.code_for(&phone).await;
         let signed_in = self.shop.sign_in(&phone, &code, HOME, Locale::En).await.unwrap();
         self.shop.authenticate_customer(&signed_in.token.0).await.unwrap()
     }
 
-    pub(super) async fn static_code(&self, caller: CustomerCaller) -> StaticCode {
+    pub(crate) async fn static_code(&self, caller: CustomerCaller) -> StaticCode {
         self.shop.home(caller).await.unwrap().static_code
     }
 
     /// A purchase at the till with the customer's code.
-    pub(super) async fn buy(&self, caller: CustomerCaller, skus: &[(&str, i64)], receipt: &str) -> Session {
+    pub(crate) async fn buy(&self, caller: CustomerCaller, skus: &[(&str, i64)], receipt: &str) -> Session {
         let now = self.clock.now();
         let id = SessionId(self.entropy.id(now));
         let request = SessionRequest {
@@ -178,18 +178,18 @@ impl Scene {
         self.shop.close(&self.till, id, &once, close).await.unwrap().value
     }
 
-    pub(super) async fn count(&self, query: &'static str) -> i64 {
+    pub(crate) async fn count(&self, query: &'static str) -> i64 {
         sqlx::query_scalar(query).fetch_one(&self.pool).await.unwrap()
     }
 
-    pub(super) async fn run(&self, statement: &'static str) {
+    pub(crate) async fn run(&self, statement: &'static str) {
         sqlx::query(statement).execute(&self.pool).await.unwrap();
     }
 }
 
 /// `authenticate` is a word of three audiences.
 #[async_trait::async_trait]
-pub(super) trait Doors {
+pub(crate) trait Doors {
     async fn authenticate_customer(&self, token: &str) -> Option<CustomerCaller>;
     async fn sign_out_customer(&self, token: &str);
 }
@@ -206,6 +206,6 @@ impl Doors for Shop {
 }
 
 #[track_caller]
-pub(super) fn key_of<T: std::fmt::Debug>(answer: Result<T, Refusal>) -> String {
+pub(crate) fn key_of<T: std::fmt::Debug>(answer: Result<T, Refusal>) -> String {
     answer.expect_err("this is refused").key
 }
