@@ -52,6 +52,9 @@ enum Command {
     /// Look after campaigns: check, publish, pause, go back
     #[command(subcommand)]
     Campaigns(commands::campaigns::Verb),
+    /// Decide who decides what customers are offered: terms, pilot, models, what it brings
+    #[command(subcommand)]
+    Policy(commands::policy::Verb),
     /// Make coupon codes by the million
     #[command(subcommand)]
     Coupons(commands::coupons::Verb),
@@ -207,6 +210,9 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             if let Some(verb) = commands::campaigns::alone(verb)? {
                 with_shop(&config, async |wired| commands::campaigns::run(verb, wired).await).await?;
             }
+        }
+        Command::Policy(verb) => {
+            with_stop(&config, async |wired, stop| commands::policy::run(verb, &wired.shop, stop).await).await?;
         }
         Command::Coupons(verb) => {
             with_stop(&config, async |wired, stop| commands::coupons::run(verb, wired, stop).await).await?;

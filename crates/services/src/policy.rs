@@ -31,8 +31,10 @@ pub const STEP: Rate = Rate(250);
 const MODEL_LASTS: TimeDelta = TimeDelta::days(120);
 /// A plan that is older spends by prices of another time.
 const PLAN_LASTS: TimeDelta = TimeDelta::days(8);
-const PLAN_EVERY: TimeDelta = TimeDelta::hours(20);
+const PLAN_EVERY: TimeDelta = TimeDelta::hours(24);
 const TRAIN_EVERY: TimeDelta = TimeDelta::days(7);
+/// Where there was too little to learn from, it is not tried again the same night.
+const REFUSED_FOR: TimeDelta = TimeDelta::hours(12);
 
 /// Weeks are counted from this Monday.
 fn first_monday() -> NaiveDate {
@@ -98,6 +100,12 @@ pub(crate) fn levels_of(terms: &Terms) -> Levels {
 }
 
 impl Shop {
+    /// What the shop's clock says.
+    #[must_use]
+    pub fn now(&self) -> DateTime<Utc> {
+        self.clock.now()
+    }
+
     /// The terms in force.
     ///
     /// # Errors
@@ -167,29 +175,36 @@ impl Shop {
         Ok(before)
     }
 
-    /// What is due of training and planning; `true` where something was done.
+    /// What is due of training and planning; `true` where something was done. At `night` a little earlier, so that it is done then.
     ///
     /// # Errors
     /// As [`Shop::train`] and [`Shop::plan`].
-    pub async fn learn_when_due(&self) -> Result<bool, Refusal> {
+    pub async fn learn_when_due(&self, night: bool) -> Result<bool, Refusal> {
         let failed = |error: StoreError| self.failed(&error);
         let Some(settings) = self.store.settings().await.map_err(failed)? else { return Ok(false) };
         let now = self.clock.now();
-        let models = self.store.response_models().await.map_err(failed)?;
+        let early = if night { TimeDelta::hours(6) } else { TimeDelta::zero() };
+        let is_due = |last: Option<DateTime<Utc>>, every: TimeDelta| last.is_none_or(|last| now - last >= every - early);
         let mut did = false;
-        let newest = models.first().map(|model| model.trained_at);
-        let may_learn = settings.discounts.mode != Mode::Rule;
-        if may_learn && newest.is_none_or(|at| now - at >= TRAIN_EVERY) {
+        let newest = self.store.response_models().await.map_err(failed)?.first().map(|model| model.trained_at);
+        // The first one waits for its night: it may take minutes.
+        let refused = self.training.refused().is_some_and(|(at, _)| now - at < REFUSED_FOR);
+        let may_train = settings.discounts.mode != Mode::Rule && (night || newest.is_some()) && !refused;
+        if may_train && is_due(newest, TRAIN_EVERY) {
             match self.train(&|_| ()).await {
-                Ok(_) => did = true,
+                Ok((version, report)) => {
+                    tracing::info!(version, outcome = ?report.outcome, "a model of responses was trained");
+                    did = true;
+                }
                 // It is tried again every night until there is enough.
                 Err(refusal) if refusal.is("too-little-to-learn") => tracing::info!("{}", refusal.detail),
                 Err(refusal) => return Err(refusal),
             }
         }
-        for (name, state) in [("in_use", State::InUse), ("shadow", State::Shadow)] {
-            let model = self.store.response_models().await.map_err(failed)?.into_iter().find(|one| one.state == name);
-            if model.is_some_and(|model| model.planned_at.is_none_or(|at| now - at >= PLAN_EVERY)) {
+        let models = self.store.response_models().await.map_err(failed)?;
+        for state in [State::InUse, State::Shadow] {
+            let model = models.iter().find(|model| model.state == state.as_str());
+            if model.is_some_and(|model| is_due(model.planned_at, PLAN_EVERY)) {
                 self.plan(state).await?;
                 did = true;
             }

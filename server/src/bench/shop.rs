@@ -52,6 +52,7 @@ pub async fn furnish(
         redeem_with_static_code: true,
         demo: false,
         catalogue_version: 1,
+        discounts: store::offers::Terms::default(),
     };
     store::shop::create(&mut tx, &settings, now).await?;
     let skus = products(&mut tx, size.products).await?;

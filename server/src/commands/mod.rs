@@ -5,6 +5,7 @@ pub mod coupons;
 pub mod customers;
 pub mod import;
 pub mod ledger;
+pub mod policy;
 pub mod replay;
 pub mod simulate;
 pub mod till;

@@ -2,7 +2,9 @@
 //! into use only where it is not worse than what is.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Mutex, PoisonError};
 
+use chrono::{DateTime, Utc};
 use contract::Refusal;
 use discount::evaluation::{self, Gain, Logged as Decision, Verdict};
 use discount::experiment::Interval;
@@ -34,11 +36,13 @@ pub struct Training {
     /// Thousandths; more than a thousand while nothing runs.
     done: AtomicU32,
     stop: AtomicBool,
+    /// Why the last one came to nothing, and when.
+    refused: Mutex<Option<(DateTime<Utc>, Refusal)>>,
 }
 
 impl Default for Training {
     fn default() -> Self {
-        Self { done: AtomicU32::new(u32::MAX), stop: AtomicBool::new(false) }
+        Self { done: AtomicU32::new(u32::MAX), stop: AtomicBool::new(false), refused: Mutex::default() }
     }
 }
 
@@ -53,6 +57,12 @@ impl Training {
     /// Asks it to end; nothing is changed by it then.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Why the last one came to nothing, and when; none after one that did not.
+    #[must_use]
+    pub fn refused(&self) -> Option<(DateTime<Utc>, Refusal)> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn at(&self, done: f64) -> bool {
@@ -135,6 +145,8 @@ impl Shop {
         let running = Running(&self.training);
         let trained = self.train_alone(told).await;
         drop(running);
+        let refused = trained.as_ref().err().map(|refusal| (self.clock.now(), refusal.clone()));
+        *self.training.refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
         let _ = guard.rollback().await;
         let (version, report) = trained?;
         match report.outcome {

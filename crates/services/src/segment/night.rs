@@ -49,6 +49,11 @@ pub async fn run(shop: Shop) {
             Ok(None) => {}
             Err(refusal) => tracing::info!(key = refusal.key, "no rules of baskets: {}", refusal.detail),
         }
+        match learn_when_due(&shop).await {
+            Ok(true) => tracing::info!("what customers are offered was planned anew"),
+            Ok(false) => {}
+            Err(refusal) => tracing::warn!(key = refusal.key, "no plan of offers: {}", refusal.detail),
+        }
         tokio::time::sleep(BETWEEN_LOOKS).await;
     }
 }
@@ -64,6 +69,12 @@ async fn foretell_when_due(shop: &Shop) -> Result<Option<Forecast>, Refusal> {
         return Ok(None);
     }
     shop.foretell().await.map(Some)
+}
+
+/// Trains and plans at night; what was missed is made up for at any hour.
+async fn learn_when_due(shop: &Shop) -> Result<bool, Refusal> {
+    let (now, zone) = (shop.clock.now(), shop.zone().await?);
+    shop.learn_when_due(now.with_timezone(&zone).hour() == NIGHT).await
 }
 
 /// Works out what is bought together as often as segments are fitted. Two processes that do it at once find the same.
