@@ -129,6 +129,25 @@ fn key_text(key: &str) -> Option<Text> {
         "category-not-found" => {
             Text::new("This part of the menu is no longer there.", "Такого раздела в меню больше нет.")
         }
+        "discount-terms" => Text::new(
+            "These terms make no sense. Rates are in steps of 2.5 %, the least is not above the most, and at most half are held out.",
+            "Такие условия невозможны. Ставки с шагом 2,5 %, наименьшая не больше наибольшей, в контрольной группе не больше половины.",
+        ),
+        "model-not-found" => Text::new("There is no such model.", "Такой модели нет."),
+        "model-broken" => {
+            Text::new("This model cannot be read. Train another one.", "Эту модель нельзя прочитать. Обучите другую.")
+        }
+        "too-little-to-learn" => Text::new(
+            "There is too little to learn from yet. Let chance decide for some more weeks.",
+            "Пока слишком мало данных. Пусть ещё несколько недель решает случай.",
+        ),
+        "training-stopped" => {
+            Text::new("Training was stopped. Nothing changed.", "Обучение остановлено. Ничего не изменилось.")
+        }
+        "import-running" => Text::new(
+            "An import or a fit is running. Try again when it is done.",
+            "Идёт импорт или обучение. Попробуйте, когда закончится.",
+        ),
         "not-found" => Text::new("There is nothing here.", "Здесь ничего нет."),
         "unauthenticated" => Text::new("Sign in to see this.", "Войдите, чтобы это увидеть."),
         "forbidden" => Text::new("This is not open to you.", "У вас нет к этому доступа."),

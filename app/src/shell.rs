@@ -140,6 +140,11 @@ pub fn App() -> impl IntoView {
                     ssr=SsrMode::Async
                 />
                 <Route
+                    path=(StaticSegment("marketing"), StaticSegment("offers"))
+                    view=crate::marketing::offers::OffersPage
+                    ssr=SsrMode::Async
+                />
+                <Route
                     path=(StaticSegment("demo"), StaticSegment("messages"))
                     view=crate::admin::DemoMessagesPage
                     ssr=SsrMode::Async

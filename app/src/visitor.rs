@@ -7,7 +7,7 @@ use std::sync::Arc;
 use chrono_tz::Tz;
 use contract::customer::CustomerCaller;
 use contract::staff::StaffCaller;
-use contract::{CustomerApi, MarketingApi, Refusal, StaffApi, TillApi};
+use contract::{CustomerApi, MarketingApi, OffersApi, Refusal, StaffApi, TillApi};
 use domain::Locale;
 use http::HeaderValue;
 use http::header::SET_COOKIE;
@@ -107,6 +107,12 @@ pub fn till_api() -> Result<Arc<dyn TillApi>, Fault> {
 /// An internal fault when the server was wired without it.
 pub fn marketing_api() -> Result<Arc<dyn MarketingApi>, Fault> {
     from_context("marketing-api")
+}
+
+/// # Errors
+/// An internal fault when the server was wired without it.
+pub fn offers_api() -> Result<Arc<dyn OffersApi>, Fault> {
+    from_context("offers-api")
 }
 
 /// # Errors

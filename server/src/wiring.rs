@@ -122,6 +122,7 @@ impl Wired {
             offline: shop.clone(),
             adapter: shop.clone(),
             marketing: shop.clone(),
+            offers: shop.clone(),
             staff: shop.clone(),
             campaigns: shop,
             clock: self.clock.clone(),

@@ -17,6 +17,7 @@ const PLACES: Text = Text::new("Staff screens", "Экраны сотрудник
 const CHECKOUT: Text = Text::new("Checkout", "Касса");
 const SEGMENTS: Text = Text::new("Segments", "Сегменты");
 const TOGETHER: Text = Text::new("Together", "Вместе");
+const OFFERS: Text = Text::new("Offers", "Предложения");
 const SIGN_IN: Text = Text::new("Sign in", "Войти");
 const SIGN_OUT: Text = Text::new("Sign out", "Выйти");
 
@@ -44,6 +45,7 @@ pub fn OfficeFrame(
                     {sees.then(|| view! {
                         <A href="/marketing/segments">{tr(SEGMENTS)}</A>
                         <A href="/marketing/together">{tr(TOGETHER)}</A>
+                        <A href="/marketing/offers">{tr(OFFERS)}</A>
                     })}
                 </nav>
                 <div class="app__end">

@@ -1,8 +1,9 @@
 //! What marketing sees. Routes: [`SegmentsPage`] at `/marketing/segments`, [`together::TogetherPage`] at
-//! `/marketing/together`.
+//! `/marketing/together`, [`offers::OffersPage`] at `/marketing/offers`.
 
 pub mod api;
 mod habits;
+pub mod offers;
 pub mod state;
 mod table;
 pub mod together;

@@ -6,6 +6,7 @@
 
 pub mod brought;
 pub(crate) mod choice;
+mod dashboard;
 mod log;
 mod models;
 pub mod planning;
@@ -184,7 +185,8 @@ impl Shop {
         let Some(settings) = self.store.settings().await.map_err(failed)? else { return Ok(false) };
         let now = self.clock.now();
         let early = if night { TimeDelta::hours(6) } else { TimeDelta::zero() };
-        let is_due = |last: Option<DateTime<Utc>>, every: TimeDelta| last.is_none_or(|last| now - last >= every - early);
+        let is_due =
+            |last: Option<DateTime<Utc>>, every: TimeDelta| last.is_none_or(|last| now - last >= every - early);
         let mut did = false;
         let newest = self.store.response_models().await.map_err(failed)?.first().map(|model| model.trained_at);
         // The first one waits for its night: it may take minutes.

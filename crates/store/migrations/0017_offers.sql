@@ -62,6 +62,7 @@ create table offers (
     constraint offers_held_out_get_nothing check (policy <> 'held_out' or rate_bp = 0)
 );
 create index offers_by_customer on offers (customer_id, at);
+create index offers_lately on offers (at) include (policy, rate_bp, stands_in);
 
 -- What a customer was expected to bring without a discount, when a period began: known before anything of it was promised, so
 -- that what they brought may be held against it.

@@ -148,6 +148,11 @@ pub enum By {
 impl By {
     const ALL: [Self; 4] = [Self::Rule, Self::Pilot, Self::Learned, Self::HeldOut];
 
+    fn parse(text: &str) -> Result<Self, StoreError> {
+        let found = Self::ALL.into_iter().find(|by| by.as_str() == text);
+        found.ok_or_else(|| corrupt("offer", format!("nobody is called {text}")))
+    }
+
     fn as_str(self) -> &'static str {
         match self {
             Self::Rule => "rule",
@@ -175,11 +180,10 @@ impl TryFrom<OfferRow> for Offer {
     type Error = StoreError;
 
     fn try_from(row: OfferRow) -> Result<Self, StoreError> {
-        let by = By::ALL.into_iter().find(|by| by.as_str() == row.policy);
         Ok(Self {
             customer: CustomerId(row.customer_id),
             at: row.at,
-            by: by.ok_or_else(|| corrupt("offer", format!("nobody is called {}", row.policy)))?,
+            by: By::parse(&row.policy)?,
             rate: rate(row.rate_bp)?,
             propensity: row.propensity,
             model: row.model,
@@ -446,6 +450,16 @@ pub struct Brought {
     pub expected: Option<f64>,
 }
 
+/// Offers that were made, by who decided them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Made {
+    pub by: By,
+    pub offers: u64,
+    pub mean: Rate,
+    /// Where the rule stood in for a model.
+    pub stood_in: u64,
+}
+
 impl Store {
     /// What each customer brought from `from` to `until`, of those who were customers at `from`.
     pub async fn brought(
@@ -487,6 +501,26 @@ impl Store {
         .fetch_one(self.pool())
         .await?;
         Ok(Amount(cost))
+    }
+
+    /// How many offers were made from `since` on, by who decided them.
+    pub async fn offers_made(&self, since: DateTime<Utc>) -> Result<Vec<Made>, StoreError> {
+        let rows: Vec<(String, i64, i64, i64)> = sqlx::query_as(
+            "select policy, count(*), round(avg(rate_bp))::bigint, count(stands_in) from offers where at >= $1 \
+             group by policy order by count(*) desc, policy",
+        )
+        .bind(since)
+        .fetch_all(self.pool())
+        .await?;
+        let made = rows.into_iter().map(|(policy, offers, mean, stood_in)| {
+            Ok(Made {
+                by: By::parse(&policy)?,
+                offers: offers.unsigned_abs(),
+                mean: rate(i32::try_from(mean).unwrap_or(i32::MAX))?,
+                stood_in: stood_in.unsigned_abs(),
+            })
+        });
+        made.collect()
     }
 
     /// All models, the newest first.

@@ -86,7 +86,10 @@ pub(crate) async fn run(verb: Verb, shop: &Shop, stop: &mut Stop) -> anyhow::Res
             eprintln!();
             let (version, report) = trained.map_err(refused)?;
             if json {
-                println!("{}", serde_json::to_string_pretty(&serde_json::json!({ "version": version, "report": report }))?);
+                println!(
+                    "{}",
+                    serde_json::to_string_pretty(&serde_json::json!({ "version": version, "report": report }))?
+                );
             } else {
                 print!("{}", words(version, &report));
             }

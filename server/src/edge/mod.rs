@@ -19,7 +19,7 @@ use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use cache::Cache;
-use contract::{AdapterApi, CampaignApi, CustomerApi, MarketingApi, OfflineApi, StaffApi, TillApi};
+use contract::{AdapterApi, CampaignApi, CustomerApi, MarketingApi, OffersApi, OfflineApi, StaffApi, TillApi};
 use services::clock::{Clock, Entropy};
 use store::Store;
 use tower::ServiceExt;
@@ -41,6 +41,7 @@ pub struct Inner {
     pub offline: Arc<dyn OfflineApi>,
     pub adapter: Arc<dyn AdapterApi>,
     pub marketing: Arc<dyn MarketingApi>,
+    pub offers: Arc<dyn OffersApi>,
     pub staff: Arc<dyn StaffApi>,
     pub campaigns: Arc<dyn CampaignApi>,
     pub clock: Arc<dyn Clock>,

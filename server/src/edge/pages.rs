@@ -105,6 +105,7 @@ fn provide(edge: &Edge) {
     provide_context(edge.customer.clone());
     provide_context(edge.till.clone());
     provide_context(edge.marketing.clone());
+    provide_context(edge.offers.clone());
     provide_context(edge.staff.clone());
 }
 
