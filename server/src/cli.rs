@@ -40,7 +40,7 @@ enum Command {
     /// Bring the database's schema up to this program's
     Migrate,
     /// Set the demo shop up in an empty database
-    Seed,
+    Seed(commands::seed::Args),
     /// Take over what happened elsewhere
     #[command(subcommand)]
     Import(Import),
@@ -187,13 +187,8 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             Wired::start(&config).await?.stop().await?;
             println!("The schema is up to date.");
         }
-        Command::Seed => {
-            with_shop(&config, async |wired| {
-                services::seed::demo(&wired.shop).await?;
-                println!("The demo shop is set up.");
-                Ok(())
-            })
-            .await?;
+        Command::Seed(args) => {
+            with_shop(&config, async |wired| commands::seed::run(args, &wired.shop).await).await?;
         }
         Command::Import(Import::Receipts(args)) => {
             with_shop(&config, async |wired| commands::import::run(args, &wired.shop).await).await?;

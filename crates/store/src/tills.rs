@@ -28,7 +28,24 @@ struct Row {
     scopes: Vec<String>,
 }
 
+/// A till and where it stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub store: StoreId,
+    pub till: TillId,
+}
+
 impl Store {
+    /// All tills, in order of their stores.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn tills(&self) -> Result<Vec<Place>, StoreError> {
+        let rows: Vec<(Uuid, Uuid)> =
+            sqlx::query_as("select store_id, id from tills order by store_id, id").fetch_all(self.pool()).await?;
+        Ok(rows.into_iter().map(|(store, till)| Place { store: StoreId(store), till: TillId(till) }).collect())
+    }
+
     /// Who holds the key with this SHA-256; `None` when nobody does or it was revoked.
     ///
     /// # Errors

@@ -7,6 +7,7 @@ pub mod import;
 pub mod ledger;
 pub mod policy;
 pub mod replay;
+pub mod seed;
 pub mod simulate;
 pub mod till;
 pub mod till_sim;

@@ -200,7 +200,7 @@ fn basket<'a>(habit: &Habit, products: &'a [Product], story: &mut StdRng) -> Vec
 }
 
 /// What the till recorded: every line discounted at `rate`, as far as the margin floor lets it (law 2).
-fn sold(basket: &[(&Product, u32)], rate: Rate, settings: &Settings, card: Uuid) -> Vec<NewReceiptLine> {
+pub(super) fn sold(basket: &[(&Product, u32)], rate: Rate, settings: &Settings, card: Uuid) -> Vec<NewReceiptLine> {
     basket
         .iter()
         .map(|(product, quantity)| {

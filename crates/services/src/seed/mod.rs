@@ -7,6 +7,7 @@
 mod campaigns;
 mod catalogue;
 mod history;
+pub mod past;
 
 use chrono::{DateTime, Utc};
 use contract::Refusal;
