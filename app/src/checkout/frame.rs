@@ -17,7 +17,7 @@ const PLACES: Text = Text::new("Staff screens", "Экраны сотрудник
 const CHECKOUT: Text = Text::new("Checkout", "Касса");
 const SEGMENTS: Text = Text::new("Segments", "Сегменты");
 const TOGETHER: Text = Text::new("Together", "Вместе");
-const OFFERS: Text = Text::new("Offers", "Предложения");
+const OFFERS: Text = Text::new("Offers", "Скидки");
 const SIGN_IN: Text = Text::new("Sign in", "Войти");
 const SIGN_OUT: Text = Text::new("Sign out", "Выйти");
 

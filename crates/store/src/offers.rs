@@ -1,5 +1,7 @@
 //! What is offered to whom: the chain's terms, the log of offers, and the models that decide.
 
+use std::collections::HashMap;
+
 use chrono::{DateTime, Utc};
 use domain::{Amount, CustomerId, Rate};
 use sqlx::types::Json;
@@ -439,7 +441,7 @@ pub async fn keep_forecasts(tx: &mut Tx, period: i32, customers: &[Uuid], expect
 }
 
 /// What a customer brought in a stretch of time, and what was known of them before it.
-#[derive(Clone, Copy, Debug, PartialEq, sqlx::FromRow)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Brought {
     pub customer: Uuid,
     /// Margin after discount, returns taken off; minor units. What is of unknown cost brings nothing.
@@ -468,25 +470,35 @@ impl Store {
         until: DateTime<Utc>,
         period: i32,
     ) -> Result<Vec<Brought>, StoreError> {
-        Ok(sqlx::query_as(
-            "with lines as (select r.customer_id, r.at >= $1 as within, \
-                 sum(l.unit_price * l.quantity - l.discount - coalesce(l.unit_cost, l.unit_price) * l.quantity \
-                     + case when l.unit_cost is null then l.discount else 0 end)::bigint as margin \
-               from receipts r join receipt_lines l on l.receipt_id = r.id \
-               where r.at >= $1 - ($2 - $1) and r.at < $2 and r.customer_id is not null and r.cancelled_at is null \
-               group by 1, 2) \
-             select c.id as customer, coalesce(now_.margin, 0) as margin, coalesce(before_.margin, 0) as margin_before, \
-                 f.expected \
-             from customers c left join lines now_ on now_.customer_id = c.id and now_.within \
-             left join lines before_ on before_.customer_id = c.id and not before_.within \
-             left join offer_forecasts f on f.customer_id = c.id and f.period = $3 \
+        // Two lists that are put together here: PostgreSQL thinks that the sums are of few, and would look them through for each customer.
+        let customers: Vec<(Uuid, Option<f64>)> = sqlx::query_as(
+            "select c.id, f.expected from customers c \
+             left join offer_forecasts f on f.customer_id = c.id and f.period = $2 \
              where c.created_at < $1 and c.merged_into is null and c.erased_at is null order by c.id",
         )
         .bind(from)
-        .bind(until)
         .bind(period)
         .fetch_all(self.pool())
-        .await?)
+        .await?;
+        let sums: Vec<(Uuid, i64, i64)> = sqlx::query_as(
+            "select customer_id, coalesce(sum(earned) filter (where within), 0)::bigint, \
+                 coalesce(sum(earned) filter (where not within), 0)::bigint \
+             from (select r.customer_id, r.at >= $1 as within, case when l.unit_cost is null then 0 \
+                     else (l.unit_price - l.unit_cost) * l.quantity - l.discount end as earned \
+                 from receipts r join receipt_lines l on l.receipt_id = r.id \
+                 where r.at >= $1 - ($2 - $1) and r.at < $2 and r.customer_id is not null and r.cancelled_at is null) lines \
+             group by customer_id",
+        )
+        .bind(from)
+        .bind(until)
+        .fetch_all(self.pool())
+        .await?;
+        let sums: HashMap<Uuid, (i64, i64)> = sums.into_iter().map(|(id, now, before)| (id, (now, before))).collect();
+        let brought = customers.into_iter().map(|(customer, expected)| {
+            let (margin, margin_before) = sums.get(&customer).copied().unwrap_or_default();
+            Brought { customer, margin, margin_before, expected }
+        });
+        Ok(brought.collect())
     }
 
     /// What cards took off from `from` on. Returns do not give it back: what was spent is spent.

@@ -131,7 +131,7 @@ fn Row(model: OfferModel, currency: Currency) -> impl IntoView {
             <td>{tr(state_words(model.state))}</td>
             <td class="num">{count(model.customers, locale)}</td>
             <td class="num">{signed_percent((model.miscalibration * 10_000.0).round() as i64, locale)}</td>
-            <td class="num">{gain}{model.verdict.map(|verdict| view! { <small>{tr(verdict_words(verdict))}</small> })}</td>
+            <td class="num">{gain}{model.verdict.map(|verdict| view! { <small class="verdict">{tr(verdict_words(verdict))}</small> })}</td>
             <td>
                 {(!is_in_use).then(|| view! {
                     <form method="post" action=UseModel::url()>

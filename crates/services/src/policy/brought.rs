@@ -1,20 +1,25 @@
 //! What personal offers really bring: customers who get them against those who are held out for good.
 
+use std::time::Duration;
+
 use chrono::{DateTime, Utc};
 use contract::Refusal;
 use discount::experiment::{Interval, Measured, at_every_look, effect, parting};
 use domain::{CustomerId, Rate};
+use serde::{Deserialize, Serialize};
 use store::StoreError;
 use store::offers::Brought;
 
 use super::{is_held_out, period_of, week_begins, week_of};
 use crate::Shop;
 
+/// How long one look is good for.
+const LOOKED: Duration = Duration::from_secs(60);
 /// Fewer customers in either group say nothing.
 const FEWEST: usize = 50;
 
 /// What a period has brought so far.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Told {
     pub from: DateTime<Utc>,
     pub until: DateTime<Utc>,
@@ -32,19 +37,28 @@ pub struct Told {
 }
 
 impl Shop {
-    /// Measures the period of now against who is held out.
+    /// What the period of now has brought so far, as of a moment ago.
     ///
     /// # Errors
     /// `shop-not-set-up`, else when the store is away.
     pub async fn brought(&self) -> Result<Told, Refusal> {
-        let Some(settings) = self.store.settings().await.map_err(|error| self.failed(&error))? else {
-            return Err(crate::till::not_set_up());
-        };
+        const KEY: &str = "offers-brought";
+        if let Some(told) = self.recall(KEY).await {
+            return Ok(told);
+        }
+        let told = self.measure_offers().await?;
+        self.keep(KEY, &told, LOOKED).await;
+        Ok(told)
+    }
+
+    /// Measures the period of now against who is held out.
+    pub(super) async fn measure_offers(&self) -> Result<Told, Refusal> {
+        let failed = |error: StoreError| self.failed(&error);
+        let settings = self.settings().await?;
         let (until, zone, terms) = (self.clock.now(), self.zone().await?, settings.discounts);
         let period = period_of(&terms, week_of(until, zone));
         let from = week_begins(period.begins, zone);
-        let all =
-            self.store.brought(from, until, period.number).await.map_err(|error: StoreError| self.failed(&error))?;
+        let all = self.store.brought(from, until, period.number).await.map_err(failed)?;
         let (held_out, offered): (Vec<Brought>, Vec<Brought>) =
             all.into_iter().partition(|one| is_held_out(&terms, CustomerId(one.customer)));
         Ok(told(from, until, &offered, &held_out, terms.held_out))

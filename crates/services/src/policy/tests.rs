@@ -434,7 +434,7 @@ async fn a_training_that_is_stopped_changes_nothing() {
 async fn what_offers_brought_is_margin_against_who_is_held_out() {
     let scene = Scene::set().await;
     scene.terms(|terms| Terms { held_out: Rate(5_000), ..terms }).await;
-    let now = scene.shop.brought().await.unwrap();
+    let now = scene.shop.measure_offers().await.unwrap();
     assert_eq!((now.offered, now.held_out, now.effect), (0, 0, None));
     scene
         .run(
@@ -460,7 +460,7 @@ async fn what_offers_brought_is_margin_against_who_is_held_out() {
     .await
     .unwrap();
     scene.wait(TimeDelta::minutes(1));
-    let told = scene.shop.brought().await.unwrap();
+    let told = scene.shop.measure_offers().await.unwrap();
     assert_eq!(told.offered + told.held_out, 400);
     assert_eq!(told.held_out, off.iter().filter(|off| **off == 0).count());
     assert_eq!((told.margin_offered, told.margin_held_out), (600.0, 700.0));
@@ -469,6 +469,6 @@ async fn what_offers_brought_is_margin_against_who_is_held_out() {
     assert!(told.parting.unwrap() > 0.001);
     // What comes back is taken off again, and what was cancelled never was.
     scene.run("update receipts set cancelled_at = now() where number like 'B%'").await;
-    let told = scene.shop.brought().await.unwrap();
+    let told = scene.shop.measure_offers().await.unwrap();
     assert_eq!((told.margin_offered, told.margin_held_out), (0.0, 0.0));
 }
