@@ -36,6 +36,8 @@ pub struct Facts<'a> {
     pub categories: &'a [FavouriteCategory],
     /// Products this customer bought, the strongest first.
     pub products: &'a [FavouriteProduct],
+    /// What this customer is likely to take next by a ranking, the likeliest first; goes before what they bought most.
+    pub picks: &'a [Pick],
     /// What all guests buy, the strongest first; `times` is 0 in a shop that has sold nothing yet.
     pub popular: &'a [PopularProduct],
     pub shelf: &'a Shelf,
@@ -56,6 +58,13 @@ pub struct FavouriteProduct {
     pub product: Product,
     /// Purchases that had it.
     pub times: u32,
+}
+
+/// A product, and the fact that speaks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pick {
+    pub product: Product,
+    pub why: CardReason,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

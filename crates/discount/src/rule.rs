@@ -103,6 +103,7 @@ impl Offer<'_> {
     fn product(&self) -> Option<Proposal> {
         let facts = self.facts;
         let before = self.before(|before| before.product);
+        let picked = facts.picks.iter().map(|pick| (&pick.product, Some(pick.why.clone())));
         let own = facts.products.iter().filter(|favourite| favourite.times > 0).map(|favourite| {
             let why = CardReason::FavouriteProduct { name: favourite.product.name.clone(), times: favourite.times };
             (&favourite.product, Some(why))
@@ -111,7 +112,7 @@ impl Offer<'_> {
             let why = (popular.times > 0).then(|| CardReason::Popular { name: popular.product.name.clone() });
             (&popular.product, why)
         });
-        own.chain(popular).filter(|(product, _)| product.offerable).find_map(|(product, why)| {
+        picked.chain(own).chain(popular).filter(|(product, _)| product.offerable).find_map(|(product, why)| {
             let level = self.within(self.rules.0.product, before, cap_of(product, facts))?;
             let reasons = why.into_iter().chain(self.standing.clone()).collect();
             Some(proposal(CardScope::Product(product.sku.clone()), product.name.clone(), level, reasons))

@@ -45,6 +45,7 @@ impl Shop {
             currency: Currency::GBP,
             categories: &self.categories,
             products: &self.products,
+            picks: &[],
             popular: &self.popular,
             shelf: &self.shelf,
             floor: self.floor,
@@ -334,7 +335,10 @@ proptest! {
                 CardReason::AverageBasket { amount, .. } => amount.minor() > 0 && amount.minor() == shop.average,
                 CardReason::MarginCapped => true,
                 // Of levels that were decided elsewhere.
-                CardReason::Weeks { .. } | CardReason::Chance | CardReason::StandIn { .. } => false,
+                CardReason::GoesWith { .. }
+                | CardReason::LikeYou { .. }
+                | CardReason::Weeks { .. }
+                | CardReason::Chance | CardReason::StandIn { .. } => false,
             };
             prop_assert!(holds);
         }

@@ -289,7 +289,10 @@ impl Shop {
             products =
                 counts.into_iter().map(|count| FavouriteProduct { product: count.of, times: count.times }).collect();
         }
+        let bought = products.iter().map(|one| (one.product.sku.as_str(), one.times)).collect();
+        let picks = self.picks_of(tx, customer.id, customer.locale, &bought).await?;
         Ok(Known {
+            picks,
             segment,
             visits: customer.visits,
             average_basket: customer.average_basket(),
@@ -380,6 +383,7 @@ struct Known {
     currency: Currency,
     categories: Vec<FavouriteCategory>,
     products: Vec<FavouriteProduct>,
+    picks: Vec<discount::Pick>,
     popular: Vec<PopularProduct>,
     shelf: Shelf,
     floor: MarginFloor,
@@ -395,6 +399,7 @@ impl Known {
             currency: self.currency,
             categories: &self.categories,
             products: &self.products,
+            picks: &self.picks,
             popular: &self.popular,
             shelf: &self.shelf,
             floor: self.floor,
@@ -413,7 +418,14 @@ async fn say_in(tx: &mut Tx, cards: &mut [Card], locale: Locale) -> Result<(), S
         let Some(name) = store::cards::subject(tx, &card.scope, locale).await? else { continue };
         for reason in &mut card.reasons {
             match reason {
-                CardReason::FavouriteCategory { title: said, .. }
+                CardReason::GoesWith { name: said, with, sku } => {
+                    said.clone_from(&name);
+                    if let Some(other) = store::cards::subject(tx, &CardScope::Product(sku.clone()), locale).await? {
+                        *with = other;
+                    }
+                }
+                CardReason::LikeYou { name: said }
+                | CardReason::FavouriteCategory { title: said, .. }
                 | CardReason::FavouriteProduct { name: said, .. }
                 | CardReason::Popular { name: said } => said.clone_from(&name),
                 _ => {}

@@ -16,6 +16,7 @@ pub mod lifetime;
 pub mod marketing;
 pub mod offline;
 pub mod pace;
+pub mod picks;
 pub mod policy;
 pub mod relay;
 pub mod seed;
@@ -67,6 +68,8 @@ pub struct Shop {
     pub(crate) simulations: Arc<simulation::Jobs>,
     /// How far the fit of the segments is, while this process makes one.
     pub(crate) fitting: Arc<segment::Progress>,
+    /// What customers are likely to take next, as this process learned it.
+    pub(crate) rankings: Arc<picks::Rankings>,
     /// Models of how customers answer discounts that were read.
     pub(crate) responses: Arc<policy::Models>,
     /// How far training such a model is, while this process does.
@@ -100,6 +103,7 @@ impl Shop {
             letters: Arc::default(),
             simulations: Arc::default(),
             fitting: Arc::default(),
+            rankings: Arc::default(),
             responses: Arc::default(),
             training: Arc::default(),
         }

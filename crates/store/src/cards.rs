@@ -362,6 +362,24 @@ pub async fn products_bought(
     )
 }
 
+/// These products, of those that may be offered, by what they are called in a language.
+///
+/// # Errors
+/// What the database says.
+pub async fn named_products(tx: &mut Tx, skus: &[&str], locale: Locale) -> Result<Vec<Product>, StoreError> {
+    let counted = counted(
+        sqlx::query_as(
+            "select p.sku, case when $2 = 'ru' and p.name_ru <> '' then p.name_ru else p.name end as name, p.category, \
+             '' as title, p.price, p.cost, p.offerable, 0::bigint as times from products p where p.sku = any($1) and p.offerable",
+        )
+        .bind(skus)
+        .bind(locale.tag())
+        .fetch_all(&mut **tx)
+        .await?,
+    )?;
+    Ok(counted.into_iter().map(|count| count.of).collect())
+}
+
 /// Sales that popularity is counted over: the newest, so that the read has a bound.
 const POPULAR_AMONG: i64 = 1_000;
 

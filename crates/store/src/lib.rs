@@ -26,6 +26,7 @@ pub mod messages;
 pub mod offers;
 pub mod offline_receipts;
 pub mod outbox;
+pub mod picks;
 pub mod purchases;
 pub mod receipts;
 pub mod returns;

@@ -29,6 +29,8 @@ enum Job {
     Lifetime,
     /// Work out what is bought together
     Baskets,
+    /// Rank what each customer is likely to take next
+    Ranking,
     /// Announce the events that wait
     Relay,
     /// Forget old answers, baskets, codes, log-ins and announced events
@@ -61,6 +63,14 @@ pub async fn run(args: Args, shop: &Shop) -> anyhow::Result<()> {
             println!(
                 "{} baskets of the last year: {} rules of products and {} of categories. See /marketing/together.",
                 found.baskets, found.products, found.categories
+            );
+        }
+        Some(Job::Ranking) => {
+            let ranked = shop.rank_customers().await.map_err(|refusal| anyhow::anyhow!("{}", refusal.detail))?;
+            let gain = ranked.ndcg10.map_or_else(|| "not known".to_owned(), |gain| format!("{gain:.3}"));
+            println!(
+                "{} purchases: the products that {} customers are likely to take next. Gain at ten on the last weeks: {gain}.",
+                ranked.purchases, ranked.customers
             );
         }
         Some(Job::Relay) => println!("{} events announced.", relay::relay_all(shop, &bus).await?),

@@ -79,6 +79,7 @@ pub async fn demo(shop: &Shop) -> Result<Demo, Refusal> {
     seeded.await.map_err(|e: StoreError| shop.failed(&e))?;
     crate::segment::fit(shop).await?;
     shop.mine_baskets().await?;
+    shop.rank_customers().await?;
     match shop.foretell().await {
         // The demo's guests may be too few, or too much alike, for a forecast.
         Err(refusal) if !["too-few-customers", "no-forecast"].iter().any(|key| refusal.is(key)) => return Err(refusal),

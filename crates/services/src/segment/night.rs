@@ -11,6 +11,7 @@ use store::StoreError;
 use super::fit::{FitReport, fit_where};
 use crate::Shop;
 use crate::lifetime::Forecast;
+use crate::picks::Ranked;
 use crate::together::Found;
 
 /// When nobody shops: the hour of the fit, on the shop's clocks.
@@ -49,6 +50,11 @@ pub async fn run(shop: Shop) {
             Ok(None) => {}
             Err(refusal) => tracing::info!(key = refusal.key, "no rules of baskets: {}", refusal.detail),
         }
+        match rank_when_due(&shop).await {
+            Ok(Some(ranked)) => tracing::info!(?ranked, "what customers are likely to take was ranked"),
+            Ok(None) => {}
+            Err(refusal) => tracing::info!(key = refusal.key, "no ranking: {}", refusal.detail),
+        }
         match learn_when_due(&shop).await {
             Ok(true) => tracing::info!("what customers are offered was planned anew"),
             Ok(false) => {}
@@ -69,6 +75,20 @@ async fn foretell_when_due(shop: &Shop) -> Result<Option<Forecast>, Refusal> {
         return Ok(None);
     }
     shop.foretell().await.map(Some)
+}
+
+/// Ranks every night what customers are likely to take, and in between for whoever bought.
+async fn rank_when_due(shop: &Shop) -> Result<Option<Ranked>, Refusal> {
+    let (now, zone) = (shop.clock.now(), shop.zone().await?);
+    let made_at = shop.picks_made().await.map_err(|error| shop.failed(&error))?;
+    if is_due(made_at, now, zone) {
+        return shop.rank_customers().await.map(Some);
+    }
+    let made = shop.rank_who_bought().await?;
+    if made > 0 {
+        tracing::debug!(made, "picks of who bought");
+    }
+    Ok(None)
 }
 
 /// Trains and plans at night; what was missed is made up for at any hour.
