@@ -24,7 +24,7 @@ use store::{StoreError, Tx};
 
 use crate::Shop;
 use crate::clock::Draw;
-use crate::policy::choice::{Level, SoFar};
+use crate::policy::choice::{Drawn, Level, SoFar};
 
 /// How long a card is good for.
 pub const VALID: TimeDelta = TimeDelta::days(14);
@@ -204,14 +204,15 @@ impl Shop {
             at: now,
             by: By::Rule,
             rate: Rate::ZERO,
+            drawn_at: now,
             propensity: 1.0,
             model: None,
             stands_in: None,
             shadow,
         };
         let decision = match level {
-            Level::Of { rate, by, propensity, model, reasons } => {
-                offer = Offer { by, rate, propensity, model, ..offer };
+            Level::Of { drawn: Drawn { rate, by, at, propensity, model }, reasons } => {
+                offer = Offer { by, rate, drawn_at: at.unwrap_or(now), propensity, model, ..offer };
                 if rate == Rate::ZERO {
                     Decision::default()
                 } else {

@@ -51,7 +51,9 @@ create table offers (
     policy text not null constraint offers_policy check (policy in ('rule', 'pilot', 'learned', 'held_out')),
     -- Of the basket, before the margin floor.
     rate_bp int not null constraint offers_rate_bounds check (rate_bp between 0 and 10000),
-    -- The probability with which it was this rate; one that is renewed without a purchase keeps its own.
+    -- When it was decided; one that is renewed since keeps its own moment, and its probability.
+    drawn_at timestamptz not null,
+    -- The probability with which it was this rate.
     propensity double precision not null constraint offers_propensity check (propensity > 0 and propensity <= 1),
     model int,
     -- Why the rule answered in the model's place.

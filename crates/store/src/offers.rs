@@ -129,6 +129,8 @@ pub struct Offer {
     pub by: By,
     /// Of the basket, before the margin floor.
     pub rate: Rate,
+    /// When the rate was decided, and with which probability; renewed without being decided anew it keeps both.
+    pub drawn_at: DateTime<Utc>,
     pub propensity: f64,
     pub model: Option<i32>,
     /// Why the rule answered in the model's place.
@@ -171,6 +173,7 @@ struct OfferRow {
     at: DateTime<Utc>,
     policy: String,
     rate_bp: i32,
+    drawn_at: DateTime<Utc>,
     propensity: f64,
     model: Option<i32>,
     stands_in: Option<String>,
@@ -187,6 +190,7 @@ impl TryFrom<OfferRow> for Offer {
             at: row.at,
             by: By::parse(&row.policy)?,
             rate: rate(row.rate_bp)?,
+            drawn_at: row.drawn_at,
             propensity: row.propensity,
             model: row.model,
             stands_in: row.stands_in,
@@ -213,7 +217,7 @@ pub struct WeekOfPurchases {
     pub discount: i64,
 }
 
-const OFFERS: &str = "select customer_id, at, policy, rate_bp, propensity, model, stands_in, shadow, shadow_bp \
+const OFFERS: &str = "select customer_id, at, policy, rate_bp, drawn_at, propensity, model, stands_in, shadow, shadow_bp \
      from offers where customer_id = any($1) order by customer_id, at, id";
 
 const WEEKS: &str = "select r.customer_id as customer, \
@@ -231,8 +235,8 @@ const WEEKS: &str = "select r.customer_id as customer, \
 /// Only when the database fails; so everywhere in this module where nothing else is said.
 pub async fn log(tx: &mut Tx, offer: &Offer) -> Result<(), StoreError> {
     sqlx::query(
-        "insert into offers (customer_id, at, policy, rate_bp, propensity, model, stands_in, shadow, shadow_bp) \
-         values ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "insert into offers (customer_id, at, policy, rate_bp, propensity, model, stands_in, shadow, shadow_bp, drawn_at) \
+         values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
     )
     .bind(offer.customer.0)
     .bind(offer.at)
@@ -243,6 +247,7 @@ pub async fn log(tx: &mut Tx, offer: &Offer) -> Result<(), StoreError> {
     .bind(&offer.stands_in)
     .bind(offer.shadow.map(|(model, _)| model))
     .bind(offer.shadow.map(|(_, rate)| bp(rate)))
+    .bind(offer.drawn_at)
     .execute(&mut **tx)
     .await?;
     Ok(())
@@ -263,7 +268,7 @@ pub async fn newest(tx: &mut Tx, customer: CustomerId) -> Result<Option<(Offer, 
         count: i64,
     }
     let found: Option<Newest> = sqlx::query_as(
-        "select customer_id, at, policy, rate_bp, propensity, model, stands_in, shadow, shadow_bp, \
+        "select customer_id, at, policy, rate_bp, drawn_at, propensity, model, stands_in, shadow, shadow_bp, \
          (select count(*) from offers c where c.customer_id = $1) as count \
          from offers where customer_id = $1 order by at desc, id desc limit 1",
     )

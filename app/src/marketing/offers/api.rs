@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fault::{Answer, Fault};
 
+#[cfg(feature = "ssr")]
 const PAGE: &str = "/marketing/offers";
 
 /// The offers, and for whom they are shown.
@@ -41,7 +42,7 @@ pub async fn set_terms(
     let api = crate::visitor::offers_api()?;
     let answer = async {
         let now = api.offers(&caller).await?;
-        let terms = super::terms::read(&mode, &held_out, &least, &most, budget.as_deref(), now.currency)?;
+        let terms = super::state::read(&mode, &held_out, &least, &most, budget.as_deref(), now.currency)?;
         api.set_terms(&caller, terms).await
     };
     Ok(back(answer.await, "saved=1"))

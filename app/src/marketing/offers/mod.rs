@@ -3,6 +3,7 @@
 pub mod api;
 mod brought;
 mod models;
+pub mod state;
 mod terms;
 mod view;
 

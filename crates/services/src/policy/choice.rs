@@ -1,5 +1,6 @@
 //! What one customer is offered now, and what is logged of it.
 
+use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use discount::commitment::UsedTo;
 use discount::personal::{Before, Bounds, Standing};
@@ -16,6 +17,9 @@ use crate::Shop;
 
 /// Fewer weeks are not told of.
 const WEEKS_TOLD: usize = 4;
+/// So long an offer stands once it was drawn, whatever is bought: a card that is another one every morning is none, and answers come
+/// by the week.
+const COOL_DOWN: TimeDelta = TimeDelta::days(7);
 /// The second draw of one offer.
 const OTHER_ROUND: u64 = 1 << 32;
 
@@ -32,12 +36,33 @@ pub(crate) enum Level {
     /// By the segment; `Some` with the reason why the model did not decide.
     Rule(Option<Unusable>),
     Of {
-        rate: Rate,
-        by: By,
-        propensity: f64,
-        model: Option<i32>,
+        drawn: Drawn,
         reasons: Vec<CardReason>,
     },
+}
+
+/// A level, who decided it, and how.
+#[derive(Clone, Copy)]
+pub(crate) struct Drawn {
+    pub rate: Rate,
+    pub by: By,
+    /// `None`: now.
+    pub at: Option<DateTime<Utc>>,
+    pub propensity: f64,
+    pub model: Option<i32>,
+}
+
+impl Drawn {
+    /// Nothing, and no chance in it.
+    fn nothing(by: By) -> Self {
+        Self { rate: Rate::ZERO, by, at: None, propensity: 1.0, model: None }
+    }
+
+    /// What was offered before, once more.
+    fn again(offer: &Offer) -> Self {
+        let Offer { by, rate, propensity, model, drawn_at, .. } = *offer;
+        Self { rate, by, at: Some(drawn_at), propensity, model }
+    }
 }
 
 impl Shop {
@@ -52,6 +77,7 @@ impl Shop {
                     at,
                     by: By::Rule,
                     rate: last.basket.unwrap_or_default(),
+                    drawn_at: at,
                     propensity: 1.0,
                     model: None,
                     stands_in: None,
@@ -77,9 +103,7 @@ impl Shop {
     ) -> Result<(Level, Option<(i32, Rate)>), StoreError> {
         let (terms, currency) = (&shop.discounts, shop.currency);
         if is_held_out(terms, customer.id) {
-            let nothing =
-                Level::Of { rate: Rate::ZERO, by: By::HeldOut, propensity: 1.0, model: None, reasons: Vec::new() };
-            return Ok((nothing, None));
+            return Ok((Level::Of { drawn: Drawn::nothing(By::HeldOut), reasons: Vec::new() }, None));
         }
         let zone: Tz = shop.time_zone.parse().unwrap_or(Tz::UTC);
         let week = week_of(self.clock.now(), zone);
@@ -92,8 +116,7 @@ impl Shop {
                 Mode::Pilot => By::Pilot,
                 Mode::Learned => By::Learned,
             };
-            let nothing = Level::Of { rate: Rate::ZERO, by, propensity: 1.0, model: None, reasons: Vec::new() };
-            return Ok((nothing, None));
+            return Ok((Level::Of { drawn: Drawn::nothing(by), reasons: Vec::new() }, None));
         }
         let waits = so_far.newest.is_some() && !so_far.bought_since;
         let [in_use, shadow] = self.models(tx).await?;
@@ -116,7 +139,7 @@ impl Shop {
             (Mode::Pilot, _) if waits && so_far.newest.as_ref().is_some_and(|newest| newest.by == By::Rule) => {
                 Level::Rule(None)
             }
-            (Mode::Pilot, _) => by_chance(customer, terms, so_far, waits),
+            (Mode::Pilot, _) => by_chance(customer, terms, so_far, self.clock.now()),
             (Mode::Learned, Some(Ok(ready))) => match &told {
                 Some(known) => known
                     .choose(ready, terms, so_far, customer, currency)
@@ -133,7 +156,7 @@ impl Shop {
     async fn known_of(&self, tx: &mut Tx, customer: &Customer, week: u32, zone: Tz) -> Result<Known, StoreError> {
         let offers = store::offers::of(tx, &[customer.id.0]).await?;
         let bought = store::offers::purchases(tx, &[customer.id.0], zone.name()).await?;
-        Ok(Known { offers, bought, week, zone })
+        Ok(Known { offers, bought, week, zone, now: self.clock.now() })
     }
 
     /// What cards have cost since a week began; as of some minutes ago.
@@ -154,6 +177,7 @@ struct Known {
     bought: Vec<store::offers::WeekOfPurchases>,
     week: u32,
     zone: Tz,
+    now: DateTime<Utc>,
 }
 
 impl Known {
@@ -194,7 +218,13 @@ impl Known {
         let luck = [so_far.count, so_far.count | OTHER_ROUND];
         let luck = luck.map(|round| pilot::by_chance(seed_of(terms), number, round));
         let standing = Standing { belief: &belief, used_to, before };
-        let choice = ready.plan.choose(response, standing, bounds, luck).map_err(|_| Unusable::Absurd)?;
+        let mut choice = ready.plan.choose(response, standing, bounds, luck).map_err(|_| Unusable::Absurd)?;
+        // What was decided a few days ago stands; only a budget that is dearer, or the terms, may take it back.
+        let kept = newest.filter(|newest| newest.by == By::Learned && self.now - newest.drawn_at < COOL_DOWN);
+        if let Some(kept) = kept.filter(|kept| levels.place(kept.rate) <= choice.level) {
+            choice.level = levels.place(kept.rate);
+            choice.best = choice.level;
+        }
         let attribution = ready.plan.attribution(response, standing, choice.level);
         let mut reasons = Vec::new();
         if choice.level != choice.best {
@@ -214,13 +244,12 @@ impl Known {
             let visits = customer.visits;
             reasons.push(if visits == 0 { CardReason::Welcome } else { CardReason::Visits { times: visits } });
         }
-        Ok(Level::Of {
-            rate: levels.rates().get(usize::from(choice.level)).copied().unwrap_or_default(),
-            by: By::Learned,
-            propensity: choice.propensity,
-            model: Some(ready.version),
-            reasons,
-        })
+        let rate = levels.rates().get(usize::from(choice.level)).copied().unwrap_or_default();
+        let drawn = match kept {
+            Some(kept) if kept.rate == rate => Drawn::again(kept),
+            _ => Drawn { rate, by: By::Learned, at: None, propensity: choice.propensity, model: Some(ready.version) },
+        };
+        Ok(Level::Of { drawn, reasons })
     }
 }
 
@@ -228,21 +257,29 @@ impl Level {
     fn rate(&self) -> Rate {
         match self {
             Self::Rule(_) => Rate::ZERO,
-            Self::Of { rate, .. } => *rate,
+            Self::Of { drawn, .. } => drawn.rate,
         }
     }
 }
 
-/// The pilot's: drawn when they begin and whenever they bought; kept while they only wait.
-fn by_chance(customer: &Customer, terms: &Terms, so_far: &SoFar, waits: bool) -> Level {
-    let levels = levels_of(terms);
-    let rates = levels.rates();
-    let (rate, propensity) = match so_far.newest.as_ref().filter(|_| waits) {
-        Some(newest) => (newest.rate.min(terms.most), newest.propensity),
+/// The pilot's: drawn when they begin, and when they bought and the last draw is some days ago; kept otherwise.
+fn by_chance(customer: &Customer, terms: &Terms, so_far: &SoFar, now: DateTime<Utc>) -> Level {
+    let stands =
+        |newest: &&Offer| !so_far.bought_since || (newest.by == By::Pilot && now - newest.drawn_at < COOL_DOWN);
+    let drawn = match so_far.newest.as_ref().filter(stands) {
+        Some(newest) => {
+            let rate = newest.rate.min(terms.most);
+            // One that was a model's, or nothing because they were held out, was not drawn by chance.
+            let propensity = if newest.by == By::Pilot { newest.propensity } else { 1.0 };
+            Drawn { rate, by: By::Pilot, model: None, propensity, ..Drawn::again(newest) }
+        }
         None => {
+            let levels = levels_of(terms);
+            let rates = levels.rates();
             let (level, propensity) = pilot::offer(rates.len(), seed_of(terms), number_of(customer.id), so_far.count);
-            (rates.get(usize::from(level)).copied().unwrap_or_default(), propensity)
+            let rate = rates.get(usize::from(level)).copied().unwrap_or_default();
+            Drawn { rate, by: By::Pilot, at: None, propensity, model: None }
         }
     };
-    Level::Of { rate, by: By::Pilot, propensity, model: None, reasons: vec![CardReason::Chance] }
+    Level::Of { drawn, reasons: vec![CardReason::Chance] }
 }

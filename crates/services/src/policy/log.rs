@@ -86,6 +86,7 @@ mod tests {
             at: at(when),
             by,
             rate: Rate(bp),
+            drawn_at: at(when),
             propensity,
             model: None,
             stands_in: None,

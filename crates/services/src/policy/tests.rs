@@ -98,7 +98,7 @@ impl Scene {
         .await
         .unwrap();
         sqlx::query(
-            "insert into offers (customer_id, at, policy, rate_bp, propensity) select id, at, 'pilot', bp, p \
+            "insert into offers (customer_id, at, policy, rate_bp, drawn_at, propensity) select id, at, 'pilot', bp, at, p \
              from unnest($1::uuid[], $2::timestamptz[], $3::int[], $4::float8[]) as new (id, at, bp, p)",
         )
         .bind(offers.iter().map(|one| one.0).collect::<Vec<_>>())
@@ -172,6 +172,33 @@ async fn a_pilot_draws_with_every_purchase_and_never_by_waiting() {
         }
     }
     assert!(drawn[0] > 10 && drawn[6] > 10 && kept == 48, "{drawn:?}");
+}
+
+#[tokio::test]
+async fn an_offer_stands_for_a_week_whatever_is_bought() {
+    let scene = Scene::set().await;
+    scene.mode(Mode::Pilot).await;
+    for guest in 1..=6 {
+        let caller = scene.guest(guest).await;
+        scene.cards_of(caller).await;
+        for day in 0..6 {
+            scene.buy(caller, &[("latte", 1)], &format!("{guest}-{day}")).await;
+            scene.wait(TimeDelta::hours(20));
+            scene.cards_of(caller).await;
+        }
+        let offers = scene.offers_of(caller.customer).await;
+        assert!(offers.len() >= 6, "cards are made anew with every purchase: {offers:?}");
+        let same = |offer: &store::offers::Offer| {
+            (offer.rate, offer.drawn_at, offer.propensity) == (offers[0].rate, offers[0].drawn_at, offers[0].propensity)
+        };
+        assert!(offers.iter().all(same), "{offers:?}");
+        scene.wait(TimeDelta::days(3));
+        scene.buy(caller, &[("latte", 1)], &format!("{guest}-x")).await;
+        scene.wait(TimeDelta::minutes(1));
+        scene.cards_of(caller).await;
+        let drawn = scene.offers_of(caller.customer).await.pop().unwrap();
+        assert!(drawn.drawn_at > offers[0].drawn_at && drawn.drawn_at == drawn.at, "{drawn:?}");
+    }
 }
 
 #[tokio::test]

@@ -134,7 +134,17 @@ impl Past {
             (By::Pilot, levels.rates().get(usize::from(level)).copied().unwrap_or_default(), propensity)
         };
         one.rate = rate;
-        let offer = Offer { customer: one.id, at, by, rate, propensity, model: None, stands_in: None, shadow: None };
+        let offer = Offer {
+            customer: one.id,
+            at,
+            by,
+            rate,
+            drawn_at: at,
+            propensity,
+            model: None,
+            stands_in: None,
+            shadow: None,
+        };
         one.offers.push(offer);
     }
 
