@@ -80,6 +80,7 @@ for (const locale of ['en', 'ru'] as const) {
         for (const [path, name] of [
           ['/marketing/segments', 'segments'],
           ['/marketing/together', 'together'],
+          ['/marketing/offers', 'marketing-offers'],
           ['/staff', 'staff-choice'],
           ['/checkout', 'checkout-forbidden'],
         ]) await look(page, path, `${name}-${suffix}`);

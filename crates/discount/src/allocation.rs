@@ -5,8 +5,6 @@
 //! multiple-choice knapsack problem"); the step that no longer fits has the budget's shadow price, and the relaxed gain is a
 //! bound that no allocation exceeds. What is left of the budget is given to whoever fits, so that what is missing to the bound
 //! is less than one step of one customer.
-//!
-//! [`Pacer`] does the same for customers who come one by one.
 
 use domain::Amount;
 
@@ -173,61 +171,6 @@ fn slope(from: &Point, to: &Point) -> f64 {
     (to.gain - from.gain) / (to.cost as f64 - from.cost as f64)
 }
 
-/// Gives out a budget to customers who come one by one, and are not known before: each gets what is best at the budget's
-/// price, and the price follows what is spent beside what should have been by now (dual mirror descent: Balseiro, Lu and
-/// Mirrokni 2023, "The best of many worlds", with the entropy as mirror). Past the budget nothing is given.
-#[derive(Clone, Debug)]
-pub struct Pacer {
-    left: i64,
-    /// Customers who are still expected.
-    expected: u64,
-    price: f64,
-    step: f64,
-}
-
-impl Pacer {
-    /// `price` is where to begin: the shadow price of the last period's allocation.
-    #[must_use]
-    pub fn new(budget: Amount, expected: u64, price: f64) -> Self {
-        let price = if price.is_finite() { price.clamp(Self::LEAST, Self::MOST) } else { 1.0 };
-        Self { left: budget.0.max(0), expected: expected.max(1), price, step: (expected.max(1) as f64).sqrt().recip() }
-    }
-
-    /// A price of nothing could never rise again.
-    const LEAST: f64 = 1e-6;
-    const MOST: f64 = 1e6;
-
-    /// The level for the next customer.
-    pub fn choose(&mut self, menu: &[Level]) -> Option<u16> {
-        let worth = |level: &Level| level.gain - self.price * level.cost.0 as f64;
-        let best = (0..=u16::MAX)
-            .zip(menu)
-            .filter(|(_, level)| level.gain.is_finite() && level.cost.0 <= self.left && worth(level) > 0.0)
-            .max_by(|a, b| worth(a.1).total_cmp(&worth(b.1)).then(b.0.cmp(&a.0)));
-        let cost = best.map_or(0, |(_, level)| level.cost.0);
-        self.left = self.left.saturating_sub(cost);
-        // What may be spent on each of those who are still expected.
-        let share = self.left as f64 / self.expected as f64;
-        self.expected = self.expected.saturating_sub(1).max(1);
-        if share > 0.0 {
-            // One customer moves the price by so much at most, whatever they cost.
-            let over = (cost as f64 / share - 1.0).clamp(-20.0, 20.0);
-            self.price = (self.price * (self.step * over).exp()).clamp(Self::LEAST, Self::MOST);
-        }
-        best.map(|(place, _)| place)
-    }
-
-    #[must_use]
-    pub fn shadow_price(&self) -> f64 {
-        self.price
-    }
-
-    #[must_use]
-    pub fn left(&self) -> Amount {
-        Amount(self.left)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -280,9 +223,6 @@ mod tests {
         let long: Vec<(i64, f64)> = (0..70_000).map(|n| (1, f64::from(n))).collect();
         let given = allocate(&menus(std::slice::from_ref(&long)), Amount(1));
         assert_eq!((given.chosen, given.gain), (vec![Some(u16::MAX)], 65_535.0));
-        assert_eq!(Pacer::new(Amount(1), 1, 1.0).choose(&menus_of(&[long])[0]), Some(u16::MAX));
-        let mut pacer = Pacer::new(Amount(10), 0, f64::NAN);
-        assert_eq!(pacer.choose(&[Level { cost: Amount(1), gain: f64::NAN }]), None);
     }
 
     fn menu() -> impl Strategy<Value = Vec<(i64, f64)>> {
@@ -315,25 +255,6 @@ mod tests {
             prop_assert!(less.bound <= more.bound + 1e-9);
             prop_assert!(less.shadow_price >= more.shadow_price - 1e-9);
         }
-
-        #[test]
-        fn a_pacer_never_spends_more_than_it_has(
-            all in prop::collection::vec(menu(), 0..40), budget in 0_i64..200, expected in 0_u64..60, price in 0.0..3.0,
-        ) {
-            let mut pacer = Pacer::new(Amount(budget), expected, price);
-            let chosen: Vec<Option<u16>> = menus_of(&all).iter().map(|menu| pacer.choose(menu)).collect();
-            let mut left = budget;
-            for (menu, place) in all.iter().zip(&chosen) {
-                left -= place.map_or(0, |place| menu[usize::from(place)].0);
-                prop_assert!(left >= 0);
-            }
-            prop_assert_eq!(pacer.left(), Amount(left));
-        }
-    }
-
-    fn menus_of(all: &[Vec<(i64, f64)>]) -> Vec<Vec<Level>> {
-        let level = |(cost, gain): &(i64, f64)| Level { cost: Amount(*cost), gain: *gain };
-        all.iter().map(|menu| menu.iter().map(level).collect()).collect()
     }
 
     /// A crowd whose gains saturate, eight levels each, without a generator of its own: fractions of the golden ratio.
@@ -366,20 +287,6 @@ mod tests {
             let (cost, gain) = tally(&all, &given.chosen);
             assert!(cost <= budget && given.shadow_price > 0.0);
             assert!(gain >= 0.9999 * given.bound, "{gain} of {}", given.bound);
-        }
-    }
-
-    #[test]
-    fn a_pacer_that_knows_nothing_comes_near_what_all_at_once_would_gain() {
-        let all = crowd(20_000);
-        let budget = allocate(&menus(&all), Amount(i64::MAX)).cost.0 / 4;
-        let bound = allocate(&menus(&all), Amount(budget)).bound;
-        for begin in [0.05, 1.0, 8.0] {
-            let mut pacer = Pacer::new(Amount(budget), 20_000, begin);
-            let chosen: Vec<Option<u16>> = menus_of(&all).iter().map(|menu| pacer.choose(menu)).collect();
-            let (cost, gain) = tally(&all, &chosen);
-            assert!(cost <= budget && cost > budget * 9 / 10, "{cost} of {budget}");
-            assert!(gain > 0.95 * bound, "{gain} of {bound} from {begin}");
         }
     }
 }

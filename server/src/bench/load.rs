@@ -24,6 +24,7 @@ use uuid::Uuid;
 use super::connection::Connection;
 use super::machine::machine;
 use super::shop::Furnished;
+use super::tastes::Tastes;
 use crate::config::{Config, Flags};
 use crate::edge::{self, Edge, request};
 use crate::rest;
@@ -191,6 +192,7 @@ where
 pub(super) struct Client {
     connection: Connection,
     rng: StdRng,
+    tastes: Tastes,
     shop: Furnished,
     lines: usize,
     own_codes: Vec<String>,
@@ -216,6 +218,7 @@ impl Client {
         Ok(Self {
             connection: Connection::open(address).await?,
             rng: StdRng::seed_from_u64(number as u64),
+            tastes: Tastes::of(shop.skus.len(), number as u64)?,
             shop: shop.clone(),
             lines,
             own_codes: shop.codes.iter().skip(number).step_by(all).cloned().collect(),
@@ -284,10 +287,10 @@ impl Client {
     }
 
     fn cart(&mut self, customer_code: Option<String>) -> anyhow::Result<Vec<u8>> {
-        let (rng, skus) = (&mut self.rng, &self.shop.skus);
+        let (rng, tastes, skus) = (&mut self.rng, &mut self.tastes, &self.shop.skus);
         let lines = (0..self.lines)
             .map(|_| LineRequest {
-                sku: skus[rng.random_range(0..skus.len())].clone(),
+                sku: skus.get(tastes.next()).cloned().unwrap_or_default(),
                 quantity: rng.random_range(1..=4),
                 unit_price: None,
             })

@@ -16,5 +16,6 @@ pub mod rules;
 pub mod scale;
 pub mod segments;
 pub mod shop;
+mod tastes;
 pub mod till;
 pub mod uplift;

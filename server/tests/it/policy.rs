@@ -83,3 +83,53 @@ fn what_makes_no_sense_is_named_and_ends_with_one() {
     assert_eq!(simulate(&["--weeks", "0"]).status.code(), Some(1));
     assert_eq!(simulate(&["--weeks", "-1"]).status.code(), Some(2));
 }
+
+/// The whole way as an operator goes it: a past to learn from, a model, a plan, a budget, and back.
+#[tokio::test]
+async fn a_shop_learns_from_its_past_and_is_told_what_it_brings() {
+    let database = testkit::fresh_database().await;
+    let url = database.url.clone();
+    let kava = move |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_kava"))
+            .args(arguments)
+            .envs([("DATABASE_URL", url.as_str()), ("KAVA__REDIS__ENABLED", "false"), ("KAVA__LOG__LEVEL", "error")])
+            .output()
+            .expect("it starts");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    };
+    let good = |arguments: &[&str]| {
+        let (code, out, err) = kava(arguments);
+        assert_eq!(code, Some(0), "{arguments:?}: {out} {err}");
+        out
+    };
+    good(&["seed", "--guests", "400", "--weeks", "40", "--seed", "3"]);
+    let report: Value = serde_json::from_str(&good(&["policy", "train", "--json"])).unwrap();
+    assert_eq!(report["version"], 1, "{report}");
+    let report = &report["report"];
+    assert!(report["weeks_by_chance"].as_u64().unwrap() > 1_000, "{report}");
+    // Simulated guests are not made as the model has them, and are foretold all the same.
+    for bin in report["calibration"].as_array().unwrap() {
+        let of = |key: &str| bin[key].as_f64().unwrap();
+        assert!(of("weeks") < 300.0 || (of("foretold") - of("came")).abs() < 0.1, "{bin}");
+    }
+    good(&["policy", "use", "1"]);
+    good(&["policy", "set", "--mode", "learned", "--budget", "150.50", "--least", "2.5%"]);
+    assert!(good(&["policy", "plan"]).contains("Planned for 400 customers"));
+    let shown = good(&["policy", "show"]);
+    for told in ["Mode learned: from 2.5% to 15%", "£150.50", "Model 1", "in_use", "held out"] {
+        assert!(shown.contains(told), "{told}: {shown}");
+    }
+    assert!(shown.contains("beyond what there would have been without") || shown.contains("Too few"), "{shown}");
+    for (wrong, why) in [
+        (&["policy", "set", "--most", "90%"][..], "multiple of 2.5"),
+        (&["policy", "set", "--held-out", "60%"], "At most half"),
+        (&["policy", "set", "--budget", "lots"], "number"),
+        (&["policy", "use", "9"], "no model of this version"),
+        (&["policy", "rollback"], "No model was in use before"),
+        (&["seed", "--guests", "10"], "a shop already"),
+    ] {
+        let (code, _, err) = kava(wrong);
+        assert!(code == Some(1) && err.contains(why), "{wrong:?}: {err}");
+    }
+}

@@ -21,8 +21,8 @@ const ACTIVE: Text = Text::new("Active", "Действует");
 const CHOOSE: Text = Text::new("Choose", "Выбрать");
 const USE: Text = Text::new("Use this card", "Включить карту");
 const NONE: Text = Text::new(
-    "No cards just now. New ones come after your next visit.",
-    "Сейчас карт нет. Новые появятся после следующего визита.",
+    "No cards just now. You will see here when there are some.",
+    "Сейчас карт нет. Когда появятся, вы увидите их здесь.",
 );
 
 /// A card in words. The server says them, so that the browser needs neither the calendar nor the grammar.

@@ -499,3 +499,79 @@ async fn what_offers_brought_is_margin_against_who_is_held_out() {
     let told = scene.shop.measure_offers().await.unwrap();
     assert_eq!((told.margin_offered, told.margin_held_out), (0.0, 0.0));
 }
+
+/// Every figure of marketing's page, by hand.
+#[tokio::test]
+async fn the_figures_of_the_page_are_what_they_are_said_to_be() {
+    use contract::OffersApi;
+    use contract::offers::{ModelState, OfferMode};
+    use contract::staff::StaffCaller;
+
+    let scene = Scene::set().await;
+    let caller = |role| StaffCaller {
+        staff: domain::StaffId(Uuid::from_u128(1)),
+        name: "Mira".into(),
+        role,
+        till: None,
+        place: String::new(),
+    };
+    let marketer = caller(domain::Role::Marketer);
+    assert!(scene.shop.offers(&caller(domain::Role::Cashier)).await.unwrap_err().is("forbidden"));
+    // Three offers: 10 %, 5 %, and one of 7.5 % for a model that could not decide; one of long ago.
+    scene
+        .run(
+            "with guest as (insert into customers (id, static_code, code_handle, code_secret, created_at) \
+                 values (gen_random_uuid(), 'F1', 4000000, '', '2020-01-01') returning id) \
+             insert into offers (customer_id, at, policy, rate_bp, drawn_at, propensity, stands_in) \
+             select id, at::timestamptz, 'rule', bp, at::timestamptz, 1, why from guest, (values \
+                 ('2026-11-20', 1000, null), ('2026-11-19', 500, null), ('2026-11-18', 750, 'model-stale'), \
+                 ('2026-01-01', 1500, null)) as made (at, bp, why)",
+        )
+        .await;
+    // Cards took off 100 and 30; 50 are a campaign's, 70 of a purchase that was cancelled, 90 of another period.
+    scene
+        .run(
+            "with sold as (insert into receipts (source, number, customer_id, kind, at, lines, subtotal, discount, total, cancelled_at) \
+                 select 'import', 'F' || n, (select id from customers where static_code = 'F1'), 'sale', at::timestamptz, 1, 1000, \
+                     0, 1000, gone::timestamptz \
+                 from (values (1, '2026-11-20', null), (2, '2026-11-20', null), (3, '2026-11-20', '2026-11-21'), \
+                     (4, '2024-01-01', null)) as s (n, at, gone) returning id, number) \
+             insert into receipt_lines (receipt_id, position, sku, quantity, unit_price, unit_cost, allocations) \
+             select id, 0, 'latte', 1, 1000, 300, case number \
+                 when 'F1' then '[{\"source\": \"card\", \"amount\": 100}, {\"source\": \"campaign\", \"amount\": 50}]'::jsonb \
+                 when 'F2' then '[{\"source\": \"card\", \"amount\": 30}]'::jsonb \
+                 when 'F3' then '[{\"source\": \"card\", \"amount\": 70}]'::jsonb \
+                 else '[{\"source\": \"card\", \"amount\": 90}]'::jsonb end from sold",
+        )
+        .await;
+    // 100 weeks foretold at 0.2 where 0.25 came, 300 at 0.5 where 0.48 came: (100 x 0.05 + 300 x 0.02) / 400.
+    let report = serde_json::json!({
+        "fit": {"customers": 80, "visits": 900, "log_likelihood": -0.5, "kinds": 3},
+        "judges": 20, "weeks": 400, "weeks_by_chance": 300, "log_likelihood": -0.5, "better_by": null,
+        "calibration": [{"weeks": 100, "foretold": 0.2, "came": 0.25}, {"weeks": 300, "foretold": 0.5, "came": 0.48}],
+        "gain": null, "outcome": "shadow",
+    });
+    sqlx::query(
+        "insert into response_models (id, version, trained_at, state, model, report) \
+         values (gen_random_uuid(), 1, now(), 'shadow', '{}', $1), (gen_random_uuid(), 2, now(), 'retired', '{}', '{}')",
+    )
+    .bind(report)
+    .execute(&scene.pool)
+    .await
+    .unwrap();
+    let shown = scene.shop.offers(&marketer).await.unwrap();
+    assert_eq!(shown.spent, Amount(130));
+    let [made] = shown.made.as_slice() else { panic!("{:?}", shown.made) };
+    assert_eq!((made.by, made.offers, made.mean), (Some(OfferMode::Rule), 3, Rate(750)));
+    assert_eq!(shown.stood_in, 1);
+    let [model] = shown.models.as_slice() else { panic!("a report that is none is not shown: {:?}", shown.models) };
+    assert_eq!((model.version, model.state, model.customers, model.judges), (1, ModelState::Shadow, 80, 20));
+    assert!((model.miscalibration - 0.0275).abs() < 1e-12, "{model:?}");
+    assert!(shown.plan.is_none() && shown.training.is_none() && shown.brought.effect.is_none());
+    // 13 weeks from a Monday of Minsk on; now is in the period.
+    let now = scene.clock.now();
+    assert!(shown.from <= now && now < shown.until);
+    assert_eq!((shown.until - shown.from).num_weeks(), 13);
+    // 1000 less 300, twice: what the lines say was taken off is nothing.
+    assert_eq!((shown.brought.offered, shown.brought.margin_offered), (1, Amount(1_400)));
+}
