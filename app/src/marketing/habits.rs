@@ -4,6 +4,7 @@ use contract::marketing::SegmentHabits;
 use domain::Locale;
 use leptos::prelude::*;
 
+use super::section::TableSection;
 use super::state::{decimal, signed_percent};
 use crate::i18n::{Text, tr, use_locale};
 
@@ -34,8 +35,7 @@ const DAYS: [Text; 7] = [
 #[component]
 pub fn HabitsTable(rows: Vec<(String, SegmentHabits)>) -> impl IntoView {
     let locale = use_locale();
-    let heads = [(SEGMENT, ""), (GAP, "num"), (DISCOUNTED, "num"), (RETURNED, "num"), (HOUR, "num"), (WEEKDAY, "")];
-    let heads = heads.map(|(head, class)| view! { <th scope="col" class=class>{tr(head)}</th> }).collect_view();
+    let heads = vec![(SEGMENT, ""), (GAP, "num"), (DISCOUNTED, "num"), (RETURNED, "num"), (HOUR, "num"), (WEEKDAY, "")];
     let rows = rows.into_iter().map(|(name, habits)| {
         let gap = gap(&habits, locale).unwrap_or_else(|| tr(NONE).to_owned());
         let hour = habits.hour.map_or_else(|| tr(ANY_HOUR).to_owned(), clock);
@@ -51,17 +51,8 @@ pub fn HabitsTable(rows: Vec<(String, SegmentHabits)>) -> impl IntoView {
             </tr>
         }
     });
-    view! {
-        <section class="stack" aria-labelledby="habits-title">
-            <h2 id="habits-title">{tr(TITLE)}</h2>
-            <p class="soft">{tr(HINT)}</p>
-            <div class="panel panel--flush">
-                <div class="table-wrap" role="region" aria-labelledby="habits-title" tabindex="0">
-                    <table class="table"><thead><tr>{heads}</tr></thead><tbody>{rows.collect_view()}</tbody></table>
-                </div>
-            </div>
-        </section>
-    }
+    let rows = rows.collect_view();
+    view! { <TableSection id="habits" title=TITLE hint=tr(HINT) heads>{rows}</TableSection> }
 }
 
 /// `7 ± 3`

@@ -3,7 +3,9 @@
 
 pub mod api;
 mod habits;
+mod niches;
 pub mod offers;
+mod section;
 pub mod state;
 mod table;
 pub mod together;

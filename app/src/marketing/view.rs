@@ -13,6 +13,8 @@ use leptos::server_fn::ServerFn;
 
 use super::api::{SegmentsShown, StopFit, segments};
 use super::habits::HabitsTable;
+use super::niches::NichesTable;
+use super::section::TableSection;
 use super::state::{count, decimal, share_bp, signed_percent, strongest_categories};
 use super::table::SegmentTable;
 use crate::checkout::{OfficeFrame, ShutScreen};
@@ -256,8 +258,9 @@ fn WorthTable(
     currency: domain::Currency,
 ) -> impl IntoView {
     let locale = use_locale();
-    let heads = [(SEGMENT, ""), (STILL, "num"), (TO_COME, "num"), (WORTH_EACH, "num")];
-    let heads = heads.map(|(head, class)| view! { <th scope="col" class=class>{tr(head)}</th> }).collect_view();
+    let heads = vec![(SEGMENT, ""), (STILL, "num"), (TO_COME, "num"), (WORTH_EACH, "num")];
+    let trusted = accuracy.map(|accuracy| trusted(&accuracy, locale)).unwrap_or_default();
+    let hint = format!("{} {trusted}", tr(WORTH_HINT));
     let rows = rows.into_iter().map(|(name, worth)| {
         view! {
             <tr>
@@ -268,17 +271,8 @@ fn WorthTable(
             </tr>
         }
     });
-    view! {
-        <section class="stack" aria-labelledby="worth-title">
-            <h2 id="worth-title">{tr(WORTH)}</h2>
-            <p class="soft">{tr(WORTH_HINT)}" "{accuracy.map(|accuracy| trusted(&accuracy, locale))}</p>
-            <div class="panel panel--flush">
-                <div class="table-wrap" role="region" aria-labelledby="worth-title" tabindex="0">
-                    <table class="table"><thead><tr>{heads}</tr></thead><tbody>{rows.collect_view()}</tbody></table>
-                </div>
-            </div>
-        </section>
-    }
+    let rows = rows.collect_view();
+    view! { <TableSection id="worth" title=WORTH hint heads>{rows}</TableSection> }
 }
 
 fn trusted(accuracy: &LifetimeAccuracy, locale: Locale) -> String {
@@ -375,6 +369,7 @@ fn Fitted(dashboard: SegmentDashboard) -> impl IntoView {
     if stacks.iter().flat_map(|stack| &stack.parts).any(|(at, _, _)| *at == rest) {
         series.push(tr(REST).to_owned());
     }
+    let (niches, customers) = (dashboard.model.as_ref().and_then(|model| model.niches.clone()), dashboard.customers);
     let apart = dashboard.model.as_ref().and_then(|model| leading_words(&model.leading, locale));
     let apart = apart.map(|words| view! { <p class="soft">{tr(APART)}" "{words}</p> });
     view! {
@@ -392,5 +387,6 @@ fn Fitted(dashboard: SegmentDashboard) -> impl IntoView {
         </section>
         <HabitsTable rows=habits/>
         {worth.map(|rows| view! { <WorthTable rows accuracy=lifetime currency/> })}
+        {niches.map(|niches| view! { <NichesTable niches customers currency/> })}
     }
 }

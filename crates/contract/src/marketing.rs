@@ -125,6 +125,31 @@ pub struct ModelSummary {
     pub drift: Option<Drift>,
     /// What tells orders apart, strongest first.
     pub leading: Vec<LeadingComponent>,
+    /// What density sees of the same customers; `None` where they are too few to tell.
+    pub niches: Option<SegmentNiches>,
+}
+
+/// Niches by DBSCAN, as of the model's fit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SegmentNiches {
+    /// In order of revenue, the first of them; of so many that were found.
+    pub niches: Vec<NicheRow>,
+    pub found: u32,
+    /// Who belongs to none.
+    pub apart: Option<NicheRow>,
+    /// How far niches and segments agree about those who are in a niche: adjusted Rand index.
+    pub agreement: f64,
+}
+
+/// Medians of the members, and the sum of what they paid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NicheRow {
+    pub name: SegmentName,
+    pub size: u64,
+    pub recency_days: f64,
+    pub frequency: f64,
+    pub average_basket: Amount,
+    pub revenue: Amount,
 }
 
 /// Who buys more of some categories buys less of the others, by their titles.

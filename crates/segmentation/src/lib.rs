@@ -9,6 +9,7 @@ mod features;
 mod identity;
 mod model;
 mod naming;
+mod niches;
 mod stability;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 pub use components::Leading;
 pub use model::{Model, Report, Segment, fit, refit};
+pub use niches::Niches;
 pub use stability::adjusted_rand;
 
 /// What is known of one customer at one moment. One definition each:

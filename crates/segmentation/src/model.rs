@@ -10,6 +10,7 @@ use crate::components::{Components, Leading};
 use crate::drift::{Spread, stability_index};
 use crate::features::{self, BEHAVIOUR, Scale};
 use crate::naming::{self, Profile, Whole, quantile};
+use crate::niches::{self, Niches};
 use crate::{Decision, Facts, FitError, Progress, Rules, cluster, identity, stability};
 
 /// The form of the serialised model. One without identities (form 1) is read, and numbered as it stands; one without components
@@ -85,6 +86,9 @@ pub struct Report {
     pub drift: Option<Drift>,
     /// Mean squared distance to the own centroid, in scaled units.
     pub inertia: f64,
+    /// What density sees of the same customers; none where they are too few, or it was not looked at.
+    #[serde(default)]
+    pub niches: Option<Niches>,
 }
 
 /// Learns segments from customers. Those without a purchase are newcomers and teach nothing.
@@ -127,15 +131,24 @@ pub fn refit(
 
     let Choice { centroids, silhouette, tried, stability } = choose(&rows, width, rules, seed, progress)?;
     let mut members: Vec<Vec<usize>> = vec![Vec::new(); centroids.len()];
+    let mut segment_of = Vec::with_capacity(rows.len());
     let mut inertia = 0.0;
     for (i, row) in rows.iter().enumerate() {
         let own = cluster::nearest(&centroids, row);
         members[own].push(i);
+        segment_of.push(own);
         inertia += row.iter().zip(&centroids[own]).map(|(x, c)| (x - c).powi(2)).sum::<f64>();
     }
     let inertia = inertia / rows.len() as f64;
+    let niches = niches::place(&rows, width)?.map(|placed| {
+        let told = |groups: &[Vec<usize>]| {
+            describe(&samples, vec![Vec::new(); groups.len()], groups, &categories, &params.titles).1
+        };
+        Niches::of(&placed, &segment_of, &told)
+    });
     let (centroids, segments) = describe(&samples, centroids, &members, &categories, &params.titles);
-    let report = Report { samples: samples.len() as u64, silhouette, tried, stability, kept: 0, drift, inertia };
+    let report =
+        Report { samples: samples.len() as u64, silhouette, tried, stability, kept: 0, drift, inertia, niches };
     let mut stored =
         Stored { format: FORMAT, categories, components, scales, centroids, segments, report, next_id: 1, spreads };
     recognise(&mut stored, before.map(|before| &before.stored));

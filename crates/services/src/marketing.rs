@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use contract::marketing::{
-    BoughtTogether, FitProgress, FitStage, LeadingComponent, LifetimeAccuracy, ModelSummary, SegmentDashboard,
-    SegmentHabits, SegmentRow, SegmentWorth,
+    BoughtTogether, FitProgress, FitStage, LeadingComponent, LifetimeAccuracy, ModelSummary, NicheRow,
+    SegmentDashboard, SegmentHabits, SegmentNiches, SegmentRow, SegmentWorth,
 };
 use contract::staff::StaffCaller;
 use contract::{MarketingApi, Refusal};
@@ -61,6 +61,7 @@ impl MarketingApi for Shop {
                 stability: stability(&model),
                 drift: model.report().drift,
                 leading: model.leading().into_iter().map(|component| leading(component, &titles)).collect(),
+                niches: model.report().niches.as_ref().map(niches),
             }),
             customers: rows.iter().map(|row| row.size).sum(),
             revenue: rows.iter().map(|row| row.revenue).sum(),
@@ -100,6 +101,24 @@ fn stability(model: &segmentation::Model) -> Option<f64> {
     let taken = model.segments().len();
     let mut tried = model.report().stability.iter();
     tried.find(|(number, _)| usize::from(*number) == taken).map(|(_, stable)| *stable)
+}
+
+fn niches(found: &segmentation::Niches) -> SegmentNiches {
+    let money = |minor: f64| Amount(minor.round() as i64);
+    let row = |niche: &segmentation::Segment| NicheRow {
+        name: niche.name.clone(),
+        size: niche.size,
+        recency_days: niche.recency_days,
+        frequency: niche.frequency,
+        average_basket: money(niche.average_order),
+        revenue: money(niche.revenue),
+    };
+    SegmentNiches {
+        niches: found.niches.iter().map(row).collect(),
+        found: found.found,
+        apart: found.apart.as_ref().map(row),
+        agreement: found.agreement,
+    }
 }
 
 fn leading(component: segmentation::Leading, titles: &BTreeMap<String, String>) -> LeadingComponent {

@@ -11,6 +11,7 @@ use super::terms::{TermsForm, mode_words};
 use crate::checkout::{OfficeFrame, ShutScreen};
 use crate::fault::{Answer, Fault, key_words};
 use crate::i18n::{Text, tr, use_locale};
+use crate::marketing::section::TableSection;
 use crate::marketing::state::{count, signed_percent};
 use crate::ui::{Notice, Tone};
 
@@ -96,29 +97,25 @@ fn Happened() -> impl IntoView {
 #[component]
 fn Made(made: Vec<OffersMade>, stood_in: u64) -> impl IntoView {
     let locale = use_locale();
-    let body = if made.is_empty() {
-        view! { <p class="soft">{tr(NONE)}</p> }.into_any()
-    } else {
-        let heads = [(BY, ""), (OFFERS, "num"), (MEAN, "num")];
-        let heads = heads.map(|(head, class)| view! { <th scope="col" class=class>{tr(head)}</th> }).collect_view();
-        let rows = made.into_iter().map(|made| {
-            view! {
-                <tr>
-                    <th scope="row">{tr(made.by.map_or(NOBODY, mode_words))}</th>
-                    <td class="num">{count(made.offers, locale)}</td>
-                    <td class="num">{signed_percent(i64::from(made.mean.bp()), locale)}</td>
-                </tr>
-            }
-        });
-        view! {
-            <div class="panel panel--flush">
-                <div class="table-wrap" role="region" aria-labelledby="made-title" tabindex="0">
-                    <table class="table"><thead><tr>{heads}</tr></thead><tbody>{rows.collect_view()}</tbody></table>
-                </div>
-            </div>
+    if made.is_empty() {
+        return view! {
+            <section class="stack" aria-labelledby="made-title">
+                <h2 id="made-title">{tr(MADE)}</h2>
+                <p class="soft">{tr(NONE)}</p>
+            </section>
         }
-        .into_any()
-    };
+        .into_any();
+    }
+    let heads = vec![(BY, ""), (OFFERS, "num"), (MEAN, "num")];
+    let rows = made.into_iter().map(|made| {
+        view! {
+            <tr>
+                <th scope="row">{tr(made.by.map_or(NOBODY, mode_words))}</th>
+                <td class="num">{count(made.offers, locale)}</td>
+                <td class="num">{signed_percent(i64::from(made.mean.bp()), locale)}</td>
+            </tr>
+        }
+    });
     let stood_in = (stood_in > 0).then(|| {
         let number = count(stood_in, locale);
         let words = match locale {
@@ -131,11 +128,10 @@ fn Made(made: Vec<OffersMade>, stood_in: u64) -> impl IntoView {
         };
         view! { <Notice tone=Tone::Warn><p>{words}</p></Notice> }
     });
+    let rows = rows.collect_view();
     view! {
-        <section class="stack" aria-labelledby="made-title">
-            <h2 id="made-title">{tr(MADE)}</h2>
-            {stood_in}
-            {body}
-        </section>
+        <TableSection id="made" title=MADE heads>{rows}</TableSection>
+        {stood_in}
     }
+    .into_any()
 }
