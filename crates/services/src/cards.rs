@@ -56,14 +56,14 @@ impl Shop {
     async fn valid_cards(&self, customer: &Customer) -> Result<Vec<Card>, StoreError> {
         let key = cards_key(customer.id, customer.offers_version);
         if let Some(issued) = self.recall::<Issued>(&key).await
-            && !self.outdated(customer, &issued).await?
+            && !self.outdated(customer, &issued, None).await?
         {
             return Ok(issued.cards);
         }
         let cards = self.store.cards(customer.id).await?;
         if let Some(at) = cards.first().map(|first| first.valid_from) {
             let issued = Issued { at, cards };
-            if !self.outdated(customer, &issued).await? {
+            if !self.outdated(customer, &issued, None).await? {
                 self.keep(&key, &issued, CACHED).await;
                 return Ok(issued.cards);
             }
@@ -80,7 +80,9 @@ impl Shop {
 
     /// Whether new cards are due: they ran out, or a purchase since moved the customer to another segment. Where cards are not
     /// the segment's, every purchase may change them.
-    async fn outdated(&self, customer: &Customer, issued: &Issued) -> Result<bool, StoreError> {
+    ///
+    /// `mode` is what the caller knows of the terms; without it they are asked for, where it comes to that.
+    async fn outdated(&self, customer: &Customer, issued: &Issued, mode: Option<Mode>) -> Result<bool, StoreError> {
         let now = self.clock.now();
         if now >= issued.at + VALID || issued.cards.iter().any(|card| !card.is_valid_at(now)) {
             return Ok(true);
@@ -88,7 +90,10 @@ impl Shop {
         if customer.last_purchase_at <= Some(issued.at) {
             return Ok(false);
         }
-        let mode = self.snapshot().await.map_or(Mode::Rule, |shop| shop.settings.discounts.mode);
+        let mode = match mode {
+            Some(mode) => mode,
+            None => self.snapshot().await.map_or(Mode::Rule, |shop| shop.settings.discounts.mode),
+        };
         if mode != Mode::Rule {
             return Ok(true);
         }
@@ -110,8 +115,10 @@ impl Shop {
         };
         let mut issued = issued_at.map(|at| Issued { at, cards: current.clone() });
         let mut version = customer.offers_version;
+        // Asked of this very transaction, which must not wait for a second connection.
+        let mode = store::cards::terms(&mut tx).await?.map_or(Mode::Rule, |terms| terms.discounts.mode);
         let is_due = match &issued {
-            Some(issued) => self.outdated(&customer, issued).await?,
+            Some(issued) => self.outdated(&customer, issued, Some(mode)).await?,
             None => true,
         };
         if is_due {

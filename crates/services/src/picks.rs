@@ -191,10 +191,12 @@ impl Shop {
         let (now, zone) = (self.clock.now(), self.zone().await?);
         let mut tx = self.store.begin().await.map_err(failed)?;
         let sold = store::picks::sold_to(&mut tx, &customers, now - SINCE, zone.name()).await.map_err(failed)?;
+        drop(tx);
         let minutes = minutes(now, zone);
         let ranking = ranking.clone();
         let picked = tokio::task::spawn_blocking(move || ranking.pick(&customers, &sold, minutes)).await;
         let picked = picked.map_err(|why| failed(StoreError::Corrupt { what: "ranking", why: why.to_string() }))?;
+        let mut tx = self.store.begin().await.map_err(failed)?;
         store::picks::keep(&mut tx, &picked, now).await.map_err(failed)?;
         store::commit(tx).await.map_err(failed)?;
         Ok(picked.len())

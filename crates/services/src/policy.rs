@@ -146,7 +146,7 @@ impl Shop {
     /// Puts a model in use, makes the shadow of it, or rejects it. One that comes into use is planned with at once.
     ///
     /// # Errors
-    /// `model-not-found`, what planning says, else when the store is away; then nothing changed.
+    /// `model-not-found`, and `model-broken` for one that cannot be read; then nothing changed. Else when the store is away.
     pub async fn set_model_state(&self, version: i32, state: State) -> Result<(), Refusal> {
         let failed = |error: StoreError| self.failed(&error);
         let now = self.clock.now();
@@ -154,8 +154,16 @@ impl Shop {
         if !store::offers::set_state(&mut tx, version, state, now).await.map_err(failed)? {
             return Err(Refusal::not_found("model-not-found", "There is no model of this version."));
         }
+        let decides = matches!(state, State::InUse | State::Shadow);
+        if decides {
+            let stored = store::offers::model(&mut tx, state).await.map_err(failed)?;
+            if stored.is_none_or(|stored| models::read_response(stored.model).is_err()) {
+                let detail = format!("Model {version} cannot be read: train another.");
+                return Err(Refusal::conflict("model-broken", detail));
+            }
+        }
         store::commit(tx).await.map_err(failed)?;
-        if matches!(state, State::InUse | State::Shadow) {
+        if decides {
             self.plan(state).await?;
         }
         Ok(())

@@ -202,6 +202,7 @@ pub async fn erase(
     for (sql, of_phones) in [
         ("delete from customer_logins where customer_id = any($1)", false),
         ("delete from used_codes where customer_id = any($1)", false),
+        ("delete from picks where customer_id = any($1)", false),
         (
             "update coupons set recipient = null, disabled_at = coalesce(disabled_at, now()) where recipient = any($1)",
             false,
@@ -310,6 +311,8 @@ pub async fn merge(
         "update segment_changes set customer_id = $2 where customer_id = $1",
         "update customer_logins set customer_id = $2 where customer_id = $1",
         "update coupons set recipient = $2 where recipient = $1",
+        // What the one is likely to take is worked out anew from what both bought.
+        "delete from picks where customer_id = $1 or customer_id = $2",
         // A till renews one grant for each customer: the other only runs out.
         "update grants set customer_id = $2, current = false where customer_id = $1",
     ] {

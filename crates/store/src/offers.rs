@@ -307,6 +307,20 @@ pub async fn page(tx: &mut Tx, after: Option<Uuid>, customers: i64) -> Result<Ve
     .await?)
 }
 
+/// What cards took off from `from` on. Returns do not give it back: what was spent is spent.
+pub async fn cards_cost(tx: &mut Tx, from: DateTime<Utc>) -> Result<Amount, StoreError> {
+    let cost: i64 = sqlx::query_scalar(
+        "select coalesce(sum((paid ->> 'amount')::bigint), 0)::bigint from receipts r \
+         join receipt_lines l on l.receipt_id = r.id, jsonb_array_elements(l.allocations) as paid \
+         where r.at >= $1 and r.kind = 'sale' and r.cancelled_at is null and l.allocations is not null \
+         and paid ->> 'source' = 'card'",
+    )
+    .bind(from)
+    .fetch_one(&mut **tx)
+    .await?;
+    Ok(Amount(cost))
+}
+
 /// A model as it is stored.
 #[derive(Clone, Debug, sqlx::FromRow)]
 pub struct StoredModel {
@@ -504,20 +518,6 @@ impl Store {
             Brought { customer, margin, margin_before, expected }
         });
         Ok(brought.collect())
-    }
-
-    /// What cards took off from `from` on. Returns do not give it back: what was spent is spent.
-    pub async fn cards_cost(&self, from: DateTime<Utc>) -> Result<Amount, StoreError> {
-        let cost: i64 = sqlx::query_scalar(
-            "select coalesce(sum((paid ->> 'amount')::bigint), 0)::bigint from receipts r \
-             join receipt_lines l on l.receipt_id = r.id, jsonb_array_elements(l.allocations) as paid \
-             where r.at >= $1 and r.kind = 'sale' and r.cancelled_at is null and l.allocations is not null \
-             and paid ->> 'source' = 'card'",
-        )
-        .bind(from)
-        .fetch_one(self.pool())
-        .await?;
-        Ok(Amount(cost))
     }
 
     /// How many offers were made from `since` on, by who decided them.

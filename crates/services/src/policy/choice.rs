@@ -108,7 +108,7 @@ impl Shop {
         let zone: Tz = shop.time_zone.parse().unwrap_or(Tz::UTC);
         let week = week_of(self.clock.now(), zone);
         if let Some(budget) = terms.budget
-            && self.spent(period_of(terms, week).begins, zone).await? >= budget
+            && self.spent(tx, period_of(terms, week).begins, zone).await? >= budget
         {
             // Offers end where the budget does, whoever decides; what is on a card is kept to.
             let by = match terms.mode {
@@ -160,12 +160,12 @@ impl Shop {
     }
 
     /// What cards have cost since a week began; as of some minutes ago.
-    pub(super) async fn spent(&self, since: u32, zone: Tz) -> Result<Amount, StoreError> {
+    pub(super) async fn spent(&self, tx: &mut Tx, since: u32, zone: Tz) -> Result<Amount, StoreError> {
         let key = format!("cards-cost:{since}");
         if let Some(spent) = self.recall::<i64>(&key).await {
             return Ok(Amount(spent));
         }
-        let spent = self.store.cards_cost(week_begins(since, zone)).await?;
+        let spent = store::offers::cards_cost(tx, week_begins(since, zone)).await?;
         self.keep(&key, &spent.0, crate::cards::SUMMED_UP).await;
         Ok(spent)
     }
@@ -274,8 +274,9 @@ fn by_chance(customer: &Customer, terms: &Terms, so_far: &SoFar, now: DateTime<U
             Drawn { rate, by: By::Pilot, model: None, propensity, ..Drawn::again(newest) }
         }
         None => {
+            // Between the least and the most, as every offer.
             let levels = levels_of(terms);
-            let rates = levels.rates();
+            let rates = &levels.rates()[usize::from(levels.place(terms.least))..];
             let (level, propensity) = pilot::offer(rates.len(), seed_of(terms), number_of(customer.id), so_far.count);
             let rate = rates.get(usize::from(level)).copied().unwrap_or_default();
             Drawn { rate, by: By::Pilot, at: None, propensity, model: None }

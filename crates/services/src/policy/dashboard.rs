@@ -44,6 +44,7 @@ impl OffersApi for Shop {
         let made = self.store.offers_made(now - LATELY).await.map_err(failed)?;
         let mut tx = self.store.begin().await.map_err(failed)?;
         let in_use = store::offers::model(&mut tx, State::InUse).await.map_err(failed)?;
+        let spent = store::offers::cards_cost(&mut tx, from).await.map_err(failed)?;
         drop(tx);
         let plan = in_use.and_then(|model| serde_json::from_value::<StoredPlan>(model.plan?).ok());
         let models = self.store.response_models().await.map_err(failed)?;
@@ -58,7 +59,7 @@ impl OffersApi for Shop {
             },
             from,
             until: week_begins(period.ends, zone),
-            spent: self.store.cards_cost(from).await.map_err(failed)?,
+            spent,
             brought: brought(&self.brought().await?),
             plan: plan.map(|StoredPlan { summary, .. }| OfferPlan {
                 at: summary.at,

@@ -60,7 +60,6 @@ impl Shop {
         let (now, zone, terms) = (self.clock.now(), self.zone().await?, settings.discounts);
         let mut tx = self.store.begin().await.map_err(failed)?;
         let model = store::offers::model(&mut tx, state).await.map_err(failed)?;
-        drop(tx);
         let model = model.ok_or_else(|| Refusal::not_found("model-not-found", "There is no such model: train one."))?;
         let response = read_response(model.model).map_err(|_| {
             Refusal::conflict("model-broken", format!("Model {} cannot be read: train another.", model.version))
@@ -69,7 +68,9 @@ impl Shop {
         let period = period_of(&terms, week);
         let remaining = period.ends.saturating_sub(week).max(1);
         let weeks = remaining.max(LOOKS_AHEAD);
-        let spent = self.store.cards_cost(super::week_begins(period.begins, zone)).await.map_err(failed)?;
+        let begins = super::week_begins(period.begins, zone);
+        let spent = store::offers::cards_cost(&mut tx, begins).await.map_err(failed)?;
+        drop(tx);
 
         let seed = seed_of(&terms) ^ u64::from(week);
         let (response, futures) = tokio::task::spawn_blocking(move || {

@@ -333,6 +333,8 @@ async fn what_is_learned_from_a_pilot_decides_and_is_rolled_back_by_one_command(
     assert_eq!(scene.shop.roll_back_model().await.unwrap(), 1);
     assert_eq!(states().await, [(second, "retired".to_owned()), (1, "in_use".to_owned())]);
     assert!(scene.shop.set_model_state(77, State::InUse).await.unwrap_err().is("model-not-found"));
+    scene.run("update response_models set model = '{}' where version = 2").await;
+    assert!(scene.shop.set_model_state(2, State::InUse).await.unwrap_err().is("model-broken"));
     assert_eq!(states().await[1].1, "in_use", "what failed changed nothing");
 }
 
@@ -428,6 +430,53 @@ async fn a_model_that_cannot_decide_leaves_the_segments_level_and_is_flagged() {
     scene.wait(MODEL_LASTS);
     scene.shop.plan(State::InUse).await.unwrap();
     stands_in("model-stale").await;
+}
+
+/// Who holds a customer's lock needs no second connection: with two of them, and many at once, everybody is served.
+#[tokio::test]
+async fn many_at_once_are_served_over_two_connections() {
+    let scene = Scene::set().await;
+    scene.plant().await;
+    scene.shop.train(&|_| ()).await.unwrap();
+    scene.shop.set_model_state(1, State::InUse).await.unwrap();
+    scene.terms(|terms| Terms { mode: Mode::Learned, budget: Some(Amount(100_000_000)), ..terms }).await;
+    let narrow = scene.with_connections(2).await;
+    let start = std::sync::Arc::new(tokio::sync::Barrier::new(16));
+    let tasks: Vec<_> = (0..16)
+        .map(|guest| {
+            let (narrow, start) = (narrow.clone(), start.clone());
+            tokio::spawn(async move {
+                let id = CustomerId(id_of(guest));
+                let customer = narrow.store.customer(id).await.unwrap().unwrap();
+                start.wait().await;
+                narrow.cards_of(&customer).await.unwrap();
+            })
+        })
+        .collect();
+    let served = async {
+        for task in tasks {
+            task.await.unwrap();
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(8), served)
+        .await
+        .expect("nobody waits for a second connection");
+}
+
+/// The least holds for chance as well, and a model is judged by the ends that there were.
+#[tokio::test]
+async fn a_pilot_offers_nobody_less_than_the_least() {
+    let scene = Scene::set().await;
+    scene.terms(|terms| Terms { mode: Mode::Pilot, least: Rate(500), ..terms }).await;
+    let mut drawn = [0; 2];
+    for guest in 1..=12 {
+        let caller = scene.guest(guest).await;
+        let rate = basket_rate(&scene.cards_of(caller).await);
+        assert!((Rate(500)..=Rate(1_500)).contains(&rate), "{rate:?}");
+        drawn[usize::from(rate > Rate(500))] += 1;
+        assert!(scene.offers_of(caller.customer).await.iter().all(|offer| offer.rate >= Rate(500)));
+    }
+    assert!(drawn[0] > 0 && drawn[1] > 0, "{drawn:?}");
 }
 
 #[tokio::test]

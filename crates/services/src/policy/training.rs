@@ -343,11 +343,14 @@ fn calibration(response: &Response, judges: &[Logged]) -> Vec<Bin> {
     means.collect()
 }
 
-/// What it would have brought to give the most to whom this model says, and nothing to the others. The pilot offers the two ends nearly
+/// What it would have brought to give the most to whom this model says, and the least to the others. The pilot offers the two ends nearly
 /// always, so that this can be told from its log; of the levels between it says too little.
 fn gain(response: &Response, judges: &[Logged]) -> Option<Gain> {
-    let top = response.levels.highest();
-    let levels = usize::from(top) + 1;
+    // The ends of what was offered by chance.
+    let drawn = judges.iter().flat_map(|one| one.history.offered.iter().zip(&one.by_chance));
+    let drawn = drawn.filter(|(_, propensity)| propensity.is_some()).map(|(level, _)| *level);
+    let (bottom, top) = (drawn.clone().min()?, drawn.max()?);
+    let levels = usize::from(response.levels.highest()) + 1;
     // Of every week left to chance: whose, what was done and how likely, its reward, what this model would do and foretells.
     let mut weeks: Vec<(u64, u8, f64, f64, [f64; 2])> = Vec::new();
     for one in judges {
@@ -365,19 +368,19 @@ fn gain(response: &Response, judges: &[Logged]) -> Option<Gain> {
                     belief.comes(response, week, level) * larger * (gross * (1.0 - response.taken_off[place]) - cost)
                 };
                 let reward = bought.map_or(0.0, |one| f64::from(one.gross - one.cost - one.discount));
-                weeks.push((customer, *level, *propensity, reward, [brings(0), brings(top)]));
+                weeks.push((customer, *level, *propensity, reward, [brings(bottom), brings(top)]));
             }
             belief.learn(response, week, *level, *bought);
         }
     }
     let would = |ends: [f64; 2]| {
         let mut would = vec![0.0; levels];
-        would[if ends[1] > ends[0] { usize::from(top) } else { 0 }] = 1.0;
+        would[usize::from(if ends[1] > ends[0] { top } else { bottom })] = 1.0;
         would
     };
     let of_all = |ends: [f64; 2]| {
         let mut foretold = vec![0.0; levels];
-        foretold[0] = ends[0];
+        foretold[usize::from(bottom)] = ends[0];
         foretold[usize::from(top)] = ends[1];
         foretold
     };

@@ -131,6 +131,13 @@ impl Scene {
         Self { shop, clock, entropy, pool, till, _database: database }
     }
 
+    /// The same shop behind so few connections, with nothing in its memory.
+    pub(crate) async fn with_connections(&self, connections: u32) -> Shop {
+        let store = Store::connect(&self._database.url, connections).await.unwrap();
+        let sms = self.shop.sms.clone();
+        Shop::new(store, Arc::new(InProcess::new()), sms, self.clock.clone(), self.entropy.clone())
+    }
+
     pub(crate) fn wait(&self, by: TimeDelta) {
         self.clock.advance(by);
     }
