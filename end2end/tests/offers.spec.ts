@@ -1,7 +1,7 @@
 // Who decides what customers are offered. The demo is one shop for all tests: nothing here changes what anybody is offered.
 import { expect, open, test } from '../support/actors';
 
-test('terms are saved, refused where they make no sense, and mean the same in Russian', async ({ marketer: { page } }) => {
+test('terms are saved, and refused where they make no sense', async ({ marketer: { page } }) => {
   await open(page, '/marketing/segments');
   await page.getByRole('link', { name: 'Offers', exact: true }).click();
   await expect(page.getByRole('heading', { level: 1, name: 'Personal offers' })).toBeVisible();
@@ -25,9 +25,10 @@ test('terms are saved, refused where they make no sense, and mean the same in Ru
 });
 
 test('without offers by chance there is nothing to learn, and the page says what to do', async ({ marketer: { page } }) => {
-  await open(page, '/marketing/offers');
-  await page.getByRole('button', { name: 'Train now' }).click();
+  // An import of another test may be at work, and then this is told to try again.
   await expect(async () => {
+    await open(page, '/marketing/offers');
+    await page.getByRole('button', { name: 'Train now' }).click();
     await page.reload();
     await expect(page.getByText('There is too little to learn from yet.')).toBeVisible({ timeout: 1_000 });
   }).toPass();
