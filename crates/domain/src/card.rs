@@ -30,7 +30,7 @@ pub enum CardReason {
     FavouriteProduct { name: String, times: u32 },
     /// Liked by most customers; nothing personal is known.
     Popular { name: String },
-    /// Often lies in one basket with what they buy, which is `with`.
+    /// Bought by those who buy `with`, which this customer buys.
     GoesWith { name: String, with: String, sku: Sku },
     /// Those who buy what they buy take it.
     LikeYou { name: String },
@@ -100,8 +100,8 @@ impl CardReason {
             (Self::FavouriteProduct { name, times: n }, Ru) => format!("Вы покупали «{name}» {}", times(*n)),
             (Self::Popular { name }, En) => format!("{name} is a favourite of our guests"),
             (Self::Popular { name }, Ru) => format!("«{name}» любят наши гости"),
-            (Self::GoesWith { name, with, .. }, En) => format!("{name} often goes with {with}"),
-            (Self::GoesWith { name, with, .. }, Ru) => format!("«{name}» часто берут вместе с «{with}»"),
+            (Self::GoesWith { name, with, .. }, En) => format!("Guests who take {with} also take {name}"),
+            (Self::GoesWith { name, with, .. }, Ru) => format!("Гости, которые берут «{with}», берут и «{name}»"),
             (Self::LikeYou { name }, En) => format!("Guests with a taste like yours take {name}"),
             (Self::LikeYou { name }, Ru) => format!("Гости с похожим вкусом берут «{name}»"),
             (Self::Visits { times: n }, En) => count(*n, ["visit so far", "visits so far", "visits so far"], [""; 3]),

@@ -98,7 +98,7 @@ impl Shop {
             return Ok(true);
         }
         let name = self.segment_name(customer.segment_model, customer.segment_index).await?;
-        Ok(!issued.cards.is_empty() && issued_for(&issued.cards) != name)
+        Ok(issued.cards.is_empty() || issued_for(&issued.cards) != name)
     }
 
     /// Issues unless somebody else just did, and keeps the cards in the cache.

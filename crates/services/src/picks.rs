@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveTime, TimeDelta, Utc};
 use contract::Refusal;
 use discount::Pick as Offered;
 use domain::{CardReason, CustomerId, Locale, Sku};
@@ -17,6 +17,7 @@ use store::{StoreError, Tx};
 use uuid::Uuid;
 
 use crate::Shop;
+use crate::policy::first_monday;
 
 /// How far back purchases are looked at.
 const SINCE: TimeDelta = TimeDelta::days(365);
@@ -284,8 +285,7 @@ fn purchase(sold: &Sold, customer: u32, items: &HashMap<String, u32>) -> Purchas
 /// Minutes since Monday 2020-01-06 on the shop's clocks, as `store::picks` counts them.
 fn minutes(at: DateTime<Utc>, zone: chrono_tz::Tz) -> i64 {
     let local = at.with_timezone(&zone).naive_local();
-    let first = chrono::NaiveDate::from_ymd_opt(2020, 1, 6).unwrap_or_default().and_time(chrono::NaiveTime::MIN);
-    (local - first).num_minutes()
+    (local - first_monday().and_time(NaiveTime::MIN)).num_minutes()
 }
 
 #[cfg(test)]

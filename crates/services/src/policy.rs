@@ -38,7 +38,7 @@ const TRAIN_EVERY: TimeDelta = TimeDelta::days(7);
 const REFUSED_FOR: TimeDelta = TimeDelta::hours(12);
 
 /// Weeks are counted from this Monday.
-fn first_monday() -> NaiveDate {
+pub(crate) fn first_monday() -> NaiveDate {
     NaiveDate::from_ymd_opt(2020, 1, 6).unwrap_or_default()
 }
 

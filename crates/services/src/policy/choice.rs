@@ -119,6 +119,12 @@ impl Shop {
             return Ok((Level::Of { drawn: Drawn::nothing(by), reasons: Vec::new() }, None));
         }
         let waits = so_far.newest.is_some() && !so_far.bought_since;
+        // Who had nothing and only waited has nothing: another mode, or a model that can no longer decide, must not be what they
+        // waited for. Where it was the rule that had nothing to give, it is asked again: the menu may have something now.
+        let nothing = so_far.newest.as_ref().filter(|newest| newest.rate == Rate::ZERO && newest.by != By::Rule);
+        if let Some(nothing) = nothing.filter(|_| waits) {
+            return Ok((Level::Of { drawn: Drawn::again(nothing), reasons: Vec::new() }, None));
+        }
         let [in_use, shadow] = self.models(tx).await?;
         let in_use = if terms.mode == Mode::Learned { Some(in_use) } else { None };
         let mut told = None;

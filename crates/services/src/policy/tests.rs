@@ -174,6 +174,62 @@ async fn a_pilot_draws_with_every_purchase_and_never_by_waiting() {
     assert!(drawn[0] > 10 && drawn[6] > 10 && kept == 48, "{drawn:?}");
 }
 
+/// Law 8 over the whole shop: whatever becomes of mode, share held out and model, who did not buy gets no more.
+#[tokio::test]
+async fn who_waits_gets_no_more_whatever_the_shop_does_meanwhile() {
+    let scene = Scene::set().await;
+    scene.terms(|terms| Terms { mode: Mode::Pilot, held_out: Rate(3_000), ..terms }).await;
+    let mut callers = Vec::new();
+    for guest in 1..=12 {
+        let caller = scene.guest(guest).await;
+        let rate = basket_rate(&scene.cards_of(caller).await);
+        callers.push((caller, rate));
+    }
+    let nothing = callers.iter().filter(|(_, rate)| *rate == Rate::ZERO).count();
+    assert!((2..12).contains(&nothing), "{nothing} of 12 have nothing");
+    for (mode, held_out) in
+        [(Mode::Learned, 3_000), (Mode::Rule, 3_000), (Mode::Pilot, 0), (Mode::Rule, 0), (Mode::Learned, 0)]
+    {
+        scene.terms(|terms| Terms { mode, held_out: Rate(held_out), ..terms }).await;
+        scene.wait(TimeDelta::days(20));
+        for (caller, rate) in &mut callers {
+            let now = basket_rate(&scene.cards_of(*caller).await);
+            assert!(now <= *rate, "{mode:?}, {held_out}: {rate:?} became {now:?} by waiting");
+            *rate = now;
+        }
+    }
+    // The next purchase ends it, in any mode.
+    scene.mode(Mode::Rule).await;
+    for (place, (caller, _)) in callers.iter().enumerate() {
+        scene.buy(*caller, &[("latte", 1)], &format!("n{place}")).await;
+        scene.wait(TimeDelta::minutes(1));
+        assert!(basket_rate(&scene.cards_of(*caller).await) > Rate::ZERO, "{place}");
+    }
+}
+
+#[tokio::test]
+async fn a_shop_learns_and_plans_by_itself_when_it_is_due() {
+    let scene = Scene::set().await;
+    let shop = &scene.shop;
+    assert!(!shop.learn_when_due(true).await.unwrap(), "the rule learns nothing");
+    scene.mode(Mode::Pilot).await;
+    assert!(!shop.learn_when_due(true).await.unwrap(), "there is too little");
+    assert!(shop.training().refused().unwrap().1.is("too-little-to-learn"));
+    scene.plant().await;
+    assert!(!shop.learn_when_due(true).await.unwrap(), "not tried again the same night");
+    scene.wait(REFUSED_FOR);
+    assert!(!shop.learn_when_due(false).await.unwrap(), "the first one waits for its night");
+    assert!(shop.learn_when_due(true).await.unwrap());
+    let planned = async || shop.store.response_models().await.unwrap()[0].planned_at.unwrap();
+    let first = planned().await;
+    assert!(!shop.learn_when_due(false).await.unwrap() && planned().await == first, "done is done");
+    scene.wait(PLAN_EVERY);
+    assert!(shop.learn_when_due(false).await.unwrap() && planned().await > first);
+    scene.wait(TRAIN_EVERY);
+    assert!(shop.learn_when_due(false).await.unwrap());
+    assert_eq!(shop.store.response_models().await.unwrap().len(), 2);
+}
+
 #[tokio::test]
 async fn an_offer_stands_for_a_week_whatever_is_bought() {
     let scene = Scene::set().await;

@@ -94,7 +94,7 @@ pub struct TrainingReport {
     pub better_by: Option<Interval>,
     /// Whether they come as often as is foretold.
     pub calibration: Vec<Bin>,
-    /// Who is to get the most and who nothing, by this model, against offers by chance; a week, minor units of margin.
+    /// Who is to get the most and who the least, by this model, against offers by chance; a week, minor units of margin.
     pub gain: Option<Gain>,
     /// What became of it.
     pub outcome: Outcome,
@@ -132,7 +132,8 @@ impl Shop {
     ///
     /// # Errors
     /// `too-little-to-learn` with what is missing, `training-stopped`, `import-running` while another training, fit or import is at work,
-    /// else when the store is away. Whatever the error, nothing changed.
+    /// else when the store is away; then nothing changed, but for a model that was kept and could not be put where it belongs: it stands
+    /// among the models as rejected, and `kava policy use` puts it in use.
     pub async fn train(&self, told: &(dyn Fn(f64) + Sync)) -> Result<(i32, TrainingReport), Refusal> {
         let failed = |error: StoreError| self.failed(&error);
         let mut guard = self.store.begin().await.map_err(failed)?;
