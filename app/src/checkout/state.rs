@@ -253,7 +253,7 @@ impl Counter {
             }
             Event::Added { sku, name, price } if self.is_selling() => self.add(sku, name, price, ids),
             Event::QuantitySet { sku, quantity } if self.is_selling() => self.set_quantity(&sku, quantity, ids),
-            Event::QuoteWanted if !self.is_unsure() => self.changed(ids),
+            Event::QuoteWanted if self.may_ask_again() => self.changed(ids),
             Event::Quoted { seq, answer } => self.quoted(seq, answer, ids),
             Event::PaymentOpened { receipt } if self.is_selling() && self.may_pay() => self.open_payment(receipt, ids),
             Event::ReceiptTyped(receipt) => self.retype_receipt(receipt, ids),
@@ -279,6 +279,15 @@ impl Counter {
     #[must_use]
     pub fn is_unsure(&self) -> bool {
         matches!(&self.stage, Stage::Paying(payment) if payment.unsure)
+    }
+
+    /// Whether another quote changes anything: not of what is being paid, given up, or sold.
+    fn may_ask_again(&self) -> bool {
+        match &self.stage {
+            Stage::Selling => true,
+            Stage::Paying(payment) => !payment.sending && !payment.unsure,
+            Stage::Cancelling { .. } | Stage::Sold(_) => false,
+        }
     }
 
     fn is_selling(&self) -> bool {

@@ -102,10 +102,11 @@ impl Counter {
     }
 
     pub(super) fn quoted(&mut self, seq: u64, answer: Answer<Session>, ids: Ids<'_>) -> Option<Order> {
-        if self.under_way == Some(seq) {
-            self.under_way = None;
-        } else if seq != self.asked {
-            return None;
+        match self.under_way {
+            Some(asked) if asked == seq => self.under_way = None,
+            // After a reload nothing is known to be under way, and the newest answer is still good; any other is to no question.
+            None if seq == self.asked => {}
+            _ => return None,
         }
         if seq != self.asked {
             // The basket went on while this was under way: the newest one is asked for now.

@@ -217,6 +217,25 @@ fn a_session_that_is_over_is_followed_by_a_fresh_one_with_the_same_basket() {
     assert!(till.counter.trouble_at(Place::Basket).is_some());
 }
 
+/// What a property found: the next customer's quote must not be sent while the last one's is under way.
+#[test]
+fn what_is_paid_or_sold_is_not_quoted_again() {
+    let mut till = Till::new();
+    till.reach_payment();
+    let (_, key, _) = till.pay();
+    assert!(till.take(Event::QuoteWanted).is_empty(), "while it is paid");
+    let sold = till.counter.quote.clone().unwrap();
+    till.take(Event::Closed { key, answer: Ok(sold) });
+    assert!(till.take(Event::QuoteWanted).is_empty() && till.counter.under_way.is_none(), "when it is sold");
+    assert_eq!(till.add("cake").len(), 1);
+    // An answer to what nobody asked says nothing, also where it has the newest number.
+    till.take(Event::QuoteWanted);
+    let (under_way, asked) = (till.counter.under_way, till.counter.asked);
+    assert!(under_way < Some(asked));
+    till.take(Event::Quoted { seq: asked, answer: Err(offline()) });
+    assert_eq!((till.counter.under_way, till.counter.trouble_at(Place::Basket)), (under_way, None));
+}
+
 #[test]
 fn the_customer_scanned_last_counts_and_gets_a_session_of_their_own() {
     let mut till = Till::new();
