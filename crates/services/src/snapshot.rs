@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use contract::Refusal;
 use domain::{Product, Sku, StoreId};
 use promotions::{Params, Rules, Tz};
@@ -17,6 +17,8 @@ use crate::Shop;
 
 /// Rule sets that sessions are pinned to; more than this is somebody publishing all day.
 const REVISIONS_KEPT: usize = 32;
+/// While somebody looks, the others go on with what was true so long ago at most; then they wait for who looks.
+const MOST_BEHIND: TimeDelta = TimeDelta::seconds(2);
 
 /// The shop at one moment.
 #[derive(Debug)]
@@ -71,16 +73,31 @@ impl Snapshot {
 /// The snapshot that counts, and when it was known to.
 #[derive(Debug, Default)]
 pub struct Snapshots {
-    current: RwLock<Option<Known>>,
+    current: RwLock<Current>,
     compiled: Mutex<HashMap<i64, Rules>>,
     /// One looks, the others go on with what there is.
     looking: tokio::sync::Mutex<()>,
 }
 
+#[derive(Clone, Debug, Default)]
+struct Current {
+    known: Option<Known>,
+    /// How often this process changed the shop: what was read before a change is no news after it.
+    changes: u64,
+}
+
 #[derive(Clone, Debug)]
 struct Known {
     snapshot: Arc<Snapshot>,
-    at: DateTime<Utc>,
+    /// `None` since this process changed the shop.
+    at: Option<DateTime<Utc>>,
+}
+
+impl Known {
+    /// Whether it was true less than `within` ago. A moment to come is none: the machine's clock was put back.
+    fn is_from(&self, now: DateTime<Utc>, within: TimeDelta) -> bool {
+        self.at.is_some_and(|at| at <= now && now - at < within)
+    }
 }
 
 impl Snapshots {
@@ -88,18 +105,23 @@ impl Snapshots {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn known(&self) -> Option<Known> {
+    fn current(&self) -> Current {
         self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn put(&self, snapshot: Arc<Snapshot>, at: DateTime<Utc>) {
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Some(Known { snapshot, at });
+    /// What was read after `changes` changes, at `at`.
+    fn put(&self, snapshot: Arc<Snapshot>, at: DateTime<Utc>, changes: u64) {
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        let at = (current.changes == changes).then_some(at);
+        current.known = Some(Known { snapshot, at });
     }
 
     /// This process changed the shop: whoever asks next looks.
     pub fn expire(&self) {
-        if let Some(known) = self.current.write().unwrap_or_else(PoisonError::into_inner).as_mut() {
-            known.at = DateTime::<Utc>::MIN_UTC;
+        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
+        current.changes += 1;
+        if let Some(known) = &mut current.known {
+            known.at = None;
         }
     }
 }
@@ -111,27 +133,45 @@ impl Shop {
     /// `shop-not-set-up` before the first seed or import; else only when the store is away and nothing is known yet.
     pub async fn snapshot(&self) -> Result<Arc<Snapshot>, Refusal> {
         let now = self.clock.now();
-        let known = self.snapshots.known();
+        let known = self.snapshots.current().known;
         if let Some(known) = &known
-            && now.signed_duration_since(known.at) < self.pace.snapshot
+            && known.is_from(now, self.pace.snapshot)
         {
             return Ok(known.snapshot.clone());
         }
-        let looking = match (&known, self.snapshots.looking.try_lock()) {
-            (_, Ok(looking)) => looking,
-            // Somebody looks already: what was true a moment ago is good enough, unless this process changed it.
-            (Some(known), Err(_)) if known.at > DateTime::<Utc>::MIN_UTC && self.pace.behind => {
-                return Ok(known.snapshot.clone());
+        match (known, self.snapshots.looking.try_lock()) {
+            (_, Ok(looking)) => self.look(looking).await,
+            (Some(known), Err(_)) if self.pace.behind && known.is_from(now, MOST_BEHIND) => Ok(known.snapshot),
+            (_, Err(_)) => {
+                let looking = self.snapshots.looking.lock().await;
+                match self.snapshots.current().known {
+                    // Who looked before is just back.
+                    Some(known) if known.is_from(self.clock.now(), self.pace.snapshot) => Ok(known.snapshot),
+                    _ => self.look(looking).await,
+                }
             }
-            (_, Err(_)) => self.snapshots.looking.lock().await,
-        };
-        let looked = self.look(known.as_ref().map(|known| &known.snapshot)).await;
+        }
+    }
+
+    /// The shop as it is now, whatever is known: for whoever asks for what the snapshot does not have.
+    ///
+    /// # Errors
+    /// As [`snapshot`](Self::snapshot).
+    pub(crate) async fn snapshot_anew(&self) -> Result<Arc<Snapshot>, Refusal> {
+        self.look(self.snapshots.looking.lock().await).await
+    }
+
+    async fn look(&self, looking: tokio::sync::MutexGuard<'_, ()>) -> Result<Arc<Snapshot>, Refusal> {
+        // Only now: whoever waited to look compares with what the one before them found.
+        let Current { known, changes } = self.snapshots.current();
+        let now = self.clock.now();
+        let read = self.take_snapshot(known.as_ref().map(|known| &known.snapshot)).await;
+        if let Ok(Some(snapshot)) = &read {
+            self.snapshots.put(snapshot.clone(), now, changes);
+        }
         drop(looking);
-        match (looked, known) {
-            (Ok(Some(snapshot)), _) => {
-                self.snapshots.put(snapshot.clone(), now);
-                Ok(snapshot)
-            }
+        match (read, known) {
+            (Ok(Some(snapshot)), _) => Ok(snapshot),
             (Ok(None), _) => Err(crate::till::not_set_up()),
             (Err(error), Some(known)) if self.pace.behind => {
                 tracing::warn!(%error, "the shop could not be read again; the tills go on with what they know");
@@ -141,7 +181,7 @@ impl Shop {
         }
     }
 
-    async fn look(&self, known: Option<&Arc<Snapshot>>) -> Result<Option<Arc<Snapshot>>, StoreError> {
+    async fn take_snapshot(&self, known: Option<&Arc<Snapshot>>) -> Result<Option<Arc<Snapshot>>, StoreError> {
         let Some((settings, revision)) = self.store.in_force().await? else { return Ok(None) };
         if let Some(known) = known
             && known.settings == settings

@@ -68,6 +68,11 @@ pub(super) fn check(request: &SessionRequest) -> Result<Basket, Refusal> {
 }
 
 impl Basket {
+    /// Whether the catalogue has everything that is in it.
+    pub(super) fn is_known(&self, shop: &Snapshot) -> bool {
+        self.lines.iter().all(|asked| shop.product(&asked.sku).is_some())
+    }
+
     /// Puts products and prices to the lines. What `pinned` quoted before keeps its price and its cost.
     ///
     /// A till's own `unit_price` counts only where it `sets_prices`, and is lifted to the margin floor, but never above

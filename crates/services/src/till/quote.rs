@@ -43,7 +43,11 @@ impl Shop {
         tell: Tell<T>,
     ) -> Result<T, Stop> {
         let basket = basket::check(request)?;
-        let shop = self.snapshot().await?;
+        let mut shop = self.snapshot().await?;
+        if !basket.is_known(&shop) {
+            // It may have come into the catalogue a moment ago: a till that reads its label must not wait for us.
+            shop = self.snapshot_anew().await?;
+        }
         check_currency(request.currency, shop.settings.currency)?;
         let mut held = match self.at_counter(id).await? {
             Found::New(held) | Found::Open(held) => held,

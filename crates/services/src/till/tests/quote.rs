@@ -4,6 +4,7 @@ use contract::{Kind, TillApi};
 use domain::{Amount, CardScope, CategoryId, Currency, Locale, SessionId, SessionState, Sku};
 
 use super::scene::{Scene, basket, pointers};
+use crate::Pace;
 
 fn adds_up(session: &Session) {
     for line in &session.lines {
@@ -186,6 +187,27 @@ async fn unknown_products_are_pointed_at() {
         pointers(&refusal),
         [("/lines/1/sku", "sku-not-found"), ("/lines/3/sku", "sku-not-found"), ("/lines/4/sku", "sku-not-found")]
     );
+}
+
+#[tokio::test]
+async fn a_product_that_came_in_elsewhere_a_moment_ago_is_sold() {
+    let scene = Scene::set_at(Pace::swift()).await;
+    scene.put(scene.id(), basket(None, &[("espresso", 1)])).await.unwrap();
+    scene.change("update products set sku = 'ristretto' where sku = 'latte'").await;
+    scene.change("update shop set catalogue_version = catalogue_version + 1").await;
+    scene.put(scene.id(), basket(None, &[("espresso", 1), ("ristretto", 1)])).await.unwrap();
+    assert!(scene.put(scene.id(), basket(None, &[("latte", 1)])).await.unwrap_err().is("sku-not-found"));
+}
+
+#[tokio::test]
+async fn a_clock_that_was_put_back_does_not_stop_the_catalogue() {
+    let scene = Scene::set_at(Pace::swift()).await;
+    scene.put(scene.id(), basket(None, &[("espresso", 1)])).await.unwrap();
+    scene.change("update products set price = price + 10 where sku = 'espresso'").await;
+    scene.change("update shop set catalogue_version = catalogue_version + 1").await;
+    scene.advance(-3_600);
+    let session = scene.put(scene.id(), basket(None, &[("espresso", 1)])).await.unwrap();
+    assert_eq!(session.total, Amount(260));
 }
 
 #[tokio::test]
