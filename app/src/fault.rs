@@ -129,6 +129,23 @@ fn key_text(key: &str) -> Option<Text> {
         "category-not-found" => {
             Text::new("This part of the menu is no longer there.", "Такого раздела в меню больше нет.")
         }
+        "segment-count" => Text::new(
+            "Segments are 1 to 64, or leave the field empty.",
+            "Сегментов может быть от 1 до 64, или оставьте поле пустым.",
+        ),
+        "segment-method" => Text::new("There is no such method.", "Такого способа нет."),
+        "no-niches" => Text::new(
+            "Density sees no crowd among these customers. The segments are those of the fit before: divide everybody instead.",
+            "Скоплений среди этих гостей не видно. Сегменты остались прежними: делите всех.",
+        ),
+        "too-few-customers" => Text::new(
+            "There are too few customers with a purchase to fit segments.",
+            "Гостей с покупками пока слишком мало, чтобы построить сегменты.",
+        ),
+        "fit-stopped" => Text::new(
+            "The fit was stopped. The segments are those of the fit before.",
+            "Построение остановлено. Сегменты остались прежними.",
+        ),
         "discount-terms" => Text::new(
             "These terms make no sense. Rates are in steps of 2.5 %, the least is not above the most, and at most half are held out.",
             "Такие условия невозможны. Ставки с шагом 2,5 %, наименьшая не больше наибольшей, в контрольной группе не больше половины.",

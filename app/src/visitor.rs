@@ -32,11 +32,15 @@ pub struct Visitor {
     pub staff_token: Option<String>,
     /// Served over https: cookies are `Secure` and carry the `__Host-` prefix.
     pub secure: bool,
+    /// Where this shop is: `https://kava.example`, for links that people pass on.
+    pub origin: String,
 }
 
 /// The cookies' names without the prefix that https adds.
 pub const CUSTOMER_COOKIE: &str = "kava_customer";
 pub const STAFF_COOKIE: &str = "kava_staff";
+/// The link that somebody came by, until they register: a store's id, `~`, and the code of who sent them.
+pub const CAME_COOKIE: &str = "kava_came";
 pub const LOCALE_COOKIE: &str = "kava_locale";
 pub const THEME_COOKIE: &str = "kava_theme";
 

@@ -55,6 +55,9 @@ enum Command {
     /// Decide who decides what customers are offered: terms, pilot, models, what it brings
     #[command(subcommand)]
     Policy(commands::policy::Verb),
+    /// Say how customers are divided, and fit the segments
+    #[command(subcommand)]
+    Segments(commands::segments::Verb),
     /// Make coupon codes by the million
     #[command(subcommand)]
     Coupons(commands::coupons::Verb),
@@ -208,6 +211,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         }
         Command::Policy(verb) => {
             with_stop(&config, async |wired, stop| commands::policy::run(verb, &wired.shop, stop).await).await?;
+        }
+        Command::Segments(verb) => {
+            let origin = config.origin();
+            with_shop(&config, async |wired| commands::segments::run(verb, &wired.shop, &origin).await).await?;
         }
         Command::Coupons(verb) => {
             with_stop(&config, async |wired, stop| commands::coupons::run(verb, wired, stop).await).await?;

@@ -12,6 +12,8 @@ use crate::fault::{Answer, Fault};
 pub struct SegmentsShown {
     pub staff: StaffCard,
     pub dashboard: SegmentDashboard,
+    /// Where this shop is, for links that people print.
+    pub origin: String,
 }
 
 /// Asks the fit that is running to end, and comes back to the dashboard.
@@ -21,9 +23,45 @@ pub async fn stop_fit() -> Result<Answer<()>, Fault> {
         leptos_axum::redirect("/staff");
         return Ok(Err(contract::Refusal::unauthenticated()));
     };
-    let stopped = crate::visitor::marketing_api()?.stop_fit(&caller).await;
-    leptos_axum::redirect("/marketing/segments");
-    Ok(stopped)
+    Ok(back(crate::visitor::marketing_api()?.stop_fit(&caller).await, ""))
+}
+
+/// Changes how the next fit divides customers: `count` of nothing typed is as many segments as they show.
+#[server(prefix = "/fn", endpoint = "v1/marketing/divide")]
+pub async fn divide(method: String, #[server(default)] count: Option<String>) -> Result<Answer<()>, Fault> {
+    let Ok(caller) = crate::visitor::staff() else {
+        leptos_axum::redirect("/staff");
+        return Ok(Err(contract::Refusal::unauthenticated()));
+    };
+    let divided = match super::state::division(&method, count.as_deref().unwrap_or_default()) {
+        Ok(division) => crate::visitor::marketing_api()?.divide(&caller, division).await,
+        Err(refusal) => Err(refusal),
+    };
+    Ok(back(divided, "?saved=1"))
+}
+
+/// Fits the segments anew, and comes back to the dashboard, which says how far it is.
+#[server(prefix = "/fn", endpoint = "v1/marketing/fit")]
+pub async fn begin_fit() -> Result<Answer<()>, Fault> {
+    let Ok(caller) = crate::visitor::staff() else {
+        leptos_axum::redirect("/staff");
+        return Ok(Err(contract::Refusal::unauthenticated()));
+    };
+    Ok(back(crate::visitor::marketing_api()?.begin_fit(&caller).await, "?begun=1"))
+}
+
+/// Comes back to the dashboard, with what was done, or why it was not.
+#[cfg(feature = "ssr")]
+fn back(answer: Answer<()>, done: &str) -> Answer<()> {
+    let told = match &answer {
+        Ok(()) => done.to_owned(),
+        Err(refusal) => {
+            let key: String = refusal.key.chars().filter(|c| c.is_ascii_lowercase() || *c == '-').collect();
+            format!("?refused={key}")
+        }
+    };
+    leptos_axum::redirect(&format!("/marketing/segments{told}"));
+    answer
 }
 
 /// The segments of the model in use. Nobody signed in: on to the sign-in.
@@ -33,8 +71,8 @@ pub async fn segments() -> Result<Answer<SegmentsShown>, Fault> {
         leptos_axum::redirect("/staff");
         return Ok(Err(contract::Refusal::unauthenticated()));
     };
-    let locale = crate::visitor::visitor()?.locale;
+    let crate::visitor::Visitor { locale, origin, .. } = crate::visitor::visitor()?;
     let shown = crate::visitor::marketing_api()?.segments(&caller, locale).await;
     let staff = StaffCard { name: caller.name, role: caller.role, place: caller.place };
-    Ok(shown.map(|dashboard| SegmentsShown { staff, dashboard }))
+    Ok(shown.map(|dashboard| SegmentsShown { staff, dashboard, origin }))
 }

@@ -2,8 +2,9 @@
 //! `/marketing/together`, [`offers::OffersPage`] at `/marketing/offers`.
 
 pub mod api;
+mod beside;
+mod division;
 mod habits;
-mod niches;
 pub mod offers;
 mod section;
 pub mod state;

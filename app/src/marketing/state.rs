@@ -2,8 +2,9 @@
 
 use std::cmp::Ordering;
 
-use contract::marketing::SegmentRow;
-use domain::Locale;
+use contract::Refusal;
+use contract::marketing::{Division, SegmentRow};
+use domain::{Locale, SegmentMethod};
 
 /// A column that the table can be sorted by; its name stands in the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,6 +115,23 @@ impl Sorting {
         });
         numbered
     }
+}
+
+/// What the form of how customers are divided sent.
+///
+/// # Errors
+/// `segment-count` for what is no number of segments, `segment-method` for what is no method.
+pub fn division(method: &str, count: &str) -> Result<Division, Refusal> {
+    let wrong = |key: &str, detail: &str| Refusal::unacceptable(key, detail);
+    let method = SegmentMethod::parse(method).map_err(|why| wrong("segment-method", &why))?;
+    let segments = match count.trim() {
+        "" => None,
+        count => match count.parse() {
+            Ok(count @ 1..=64) => Some(count),
+            _ => return Err(wrong("segment-count", "Segments are 1 to 64, or as many as the customers show.")),
+        },
+    };
+    Ok(Division { method, segments })
 }
 
 /// `2,974` or `2 974`.

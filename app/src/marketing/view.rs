@@ -10,15 +10,17 @@ use domain::Locale;
 use domain::segment::Drift;
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
+use leptos_router::hooks::use_query_map;
 
 use super::api::{SegmentsShown, StopFit, segments};
+use super::beside::BesideTable;
+use super::division::{DivisionForm, WaysIn};
 use super::habits::HabitsTable;
-use super::niches::NichesTable;
 use super::section::TableSection;
 use super::state::{count, decimal, share_bp, signed_percent, strongest_categories};
 use super::table::SegmentTable;
 use crate::checkout::{OfficeFrame, ShutScreen};
-use crate::fault::{Answer, Fault};
+use crate::fault::{Answer, Fault, key_words, words};
 use crate::i18n::{Text, tr, use_locale};
 use crate::ui::chart::{Bar, BarChart, Bubble, BubbleChart, Stack, StackChart, TONES};
 use crate::ui::{Notice, Tone, date};
@@ -43,6 +45,12 @@ const LEARNING: Text = Text::new(
 );
 const PLACING: Text =
     Text::new("New segments are in use. Customers placed in them:", "Новые сегменты действуют. Распределено гостей:");
+const SAVED: Text =
+    Text::new("Saved. It counts from the next fit on.", "Сохранено. Действует со следующего построения.");
+const BEGUN: Text = Text::new(
+    "A fit was begun. This page says how far it is when you look again.",
+    "Построение началось. Обновите страницу, чтобы увидеть, как оно идёт.",
+);
 const STOP: Text = Text::new("Stop", "Остановить");
 const AGAIN: Text = Text::new("Look again", "Обновить");
 const SEGMENT: Text = Text::new("Segment", "Сегмент");
@@ -115,7 +123,7 @@ pub fn SegmentsPage() -> impl IntoView {
 fn opened(shown: Result<Answer<SegmentsShown>, Fault>) -> AnyView {
     match shown {
         Ok(Ok(shown)) => view! {
-            <OfficeFrame title=TITLE staff=Some(shown.staff)><Dashboard dashboard=shown.dashboard/></OfficeFrame>
+            <OfficeFrame title=TITLE staff=Some(shown.staff)><Dashboard dashboard=shown.dashboard origin=shown.origin/></OfficeFrame>
         }
         .into_any(),
         Ok(Err(refusal)) | Err(Fault(refusal)) => view! { <ShutScreen title=TITLE refusal/> }.into_any(),
@@ -135,13 +143,17 @@ fn Waiting() -> impl IntoView {
 }
 
 #[component]
-fn Dashboard(dashboard: SegmentDashboard) -> impl IntoView {
+fn Dashboard(dashboard: SegmentDashboard, origin: String) -> impl IntoView {
     let locale = use_locale();
     let model = dashboard.model.clone();
     let body = match (&model, dashboard.rows.is_empty()) {
         (Some(_), false) => view! { <Fitted dashboard=dashboard.clone()/> }.into_any(),
         _ => view! { <Unfitted/> }.into_any(),
     };
+    let (division, is_fitting, refused) =
+        (dashboard.division, dashboard.fitting.is_some(), dashboard.fit_refused.clone());
+    let (ways_in, invited) = (dashboard.ways_in.clone(), dashboard.invited);
+    let prospects = model.as_ref().and_then(|model| model.prospects);
     view! {
         <div class="page">
             <header class="page__head">
@@ -151,10 +163,26 @@ fn Dashboard(dashboard: SegmentDashboard) -> impl IntoView {
             </header>
             {dashboard.fitting.map(|fitting| view! { <Fitting fitting/> })}
             {model.and_then(|model| model.drift).and_then(|drift| drift_notice(&drift, locale))}
+            {happened(locale)}
+            {refused.map(|refusal| view! { <Notice tone=Tone::Warn><p>{words(&refusal, locale)}</p></Notice> })}
             <Headline dashboard/>
             {body}
+            <DivisionForm division is_fitting/>
+            <WaysIn ways_in invited prospects origin/>
         </div>
     }
+}
+
+/// What the form that led here did.
+fn happened(locale: Locale) -> Option<AnyView> {
+    use_query_map().with_untracked(|query| {
+        if let Some(words) = query.get_str("refused").map(|key| key_words(key, locale)) {
+            return Some(view! { <Notice tone=Tone::Error><p>{words}</p></Notice> }.into_any());
+        }
+        let (_, words) =
+            [("saved", SAVED), ("begun", BEGUN)].into_iter().find(|(key, _)| query.get_str(key).is_some())?;
+        Some(view! { <Notice tone=Tone::Good><p>{tr(words)}</p></Notice> }.into_any())
+    })
 }
 
 fn model_words(model: &ModelSummary, locale: Locale) -> String {
@@ -369,7 +397,7 @@ fn Fitted(dashboard: SegmentDashboard) -> impl IntoView {
     if stacks.iter().flat_map(|stack| &stack.parts).any(|(at, _, _)| *at == rest) {
         series.push(tr(REST).to_owned());
     }
-    let (niches, customers) = (dashboard.model.as_ref().and_then(|model| model.niches.clone()), dashboard.customers);
+    let (beside, customers) = (dashboard.model.as_ref().and_then(|model| model.beside.clone()), dashboard.customers);
     let apart = dashboard.model.as_ref().and_then(|model| leading_words(&model.leading, locale));
     let apart = apart.map(|words| view! { <p class="soft">{tr(APART)}" "{words}</p> });
     view! {
@@ -387,6 +415,6 @@ fn Fitted(dashboard: SegmentDashboard) -> impl IntoView {
         </section>
         <HabitsTable rows=habits/>
         {worth.map(|rows| view! { <WorthTable rows accuracy=lifetime currency/> })}
-        {niches.map(|niches| view! { <NichesTable niches customers currency/> })}
+        {beside.map(|beside| view! { <BesideTable beside customers currency/> })}
     }
 }

@@ -143,6 +143,7 @@ mod tests {
                     customer_token: None,
                     staff_token: None,
                     secure: false,
+                    origin: String::new(),
                 });
                 day_and_year(midnight, Locale::En)
             })

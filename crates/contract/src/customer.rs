@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::code::{CodeHandle, RotatingSecret, StaticCode};
-use domain::{Amount, Card, CardId, Currency, CustomerId, Locale, Phone, SegmentName};
+use domain::{Amount, Card, CardId, Currency, CustomerId, Locale, Phone, SegmentName, StoreId};
 use serde::{Deserialize, Serialize};
 
 use crate::Refusal;
@@ -26,6 +26,14 @@ impl std::fmt::Debug for SessionToken {
     }
 }
 
+/// The link that somebody came by: of a store's poster, or sent by another customer. What leads nowhere says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CameBy {
+    pub store: Option<StoreId>,
+    /// Another customer's `Profile::invite_code`.
+    pub invite: Option<String>,
+}
+
 #[async_trait]
 pub trait CustomerApi: Send + Sync {
     /// Sends a one-time code to the phone. Known and unknown numbers get one answer.
@@ -34,11 +42,19 @@ pub trait CustomerApi: Send + Sync {
     /// `too-many-requests` by phone and by address.
     async fn request_code(&self, phone: &Phone, from: IpAddr, locale: Locale) -> Result<CodeSent, Refusal>;
 
-    /// Proves the phone; the first time this registers the customer, who gets a segment and cards at once.
+    /// Proves the phone; the first time this registers the customer, who gets a segment and cards at once. The segment is what is
+    /// known by then: newcomers, and where the hour and how they `came` say what those like them became, that.
     ///
     /// # Errors
     /// `code-wrong` with the tries left, `code-expired`, `too-many-requests`.
-    async fn sign_in(&self, phone: &Phone, code: &str, from: IpAddr, locale: Locale) -> Result<SignedIn, Refusal>;
+    async fn sign_in(
+        &self,
+        phone: &Phone,
+        code: &str,
+        from: IpAddr,
+        locale: Locale,
+        came: &CameBy,
+    ) -> Result<SignedIn, Refusal>;
 
     /// Whose cookie this is; `None` when it is unknown or over.
     ///
@@ -194,6 +210,8 @@ pub struct Profile {
     pub locale: Locale,
     pub marketing_consent: bool,
     pub member_since: DateTime<Utc>,
+    /// `/join?from=` with this is a link that says who sent it.
+    pub invite_code: String,
 }
 
 /// Absent fields stay as they are; an empty text clears an optional one.

@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use domain::segment::Drift;
-use domain::{Amount, Currency, Locale, Rate, SegmentName};
+use domain::{Amount, Currency, Locale, Rate, SegmentMethod, SegmentName};
 use serde::{Deserialize, Serialize};
 
 use crate::Refusal;
@@ -23,6 +23,18 @@ pub trait MarketingApi: Send + Sync {
     /// # Errors
     /// `forbidden` without the role.
     async fn together(&self, caller: &StaffCaller, locale: Locale) -> Result<Option<BoughtTogether>, Refusal>;
+
+    /// Says how the next fit divides customers. The segments in use stay until then.
+    ///
+    /// # Errors
+    /// `forbidden` without the role, `segment-count` for a number of segments that cannot be.
+    async fn divide(&self, caller: &StaffCaller, division: Division) -> Result<(), Refusal>;
+
+    /// Begins to fit the segments anew, and does not wait for the end: the dashboard says how far it is, and why there was none.
+    ///
+    /// # Errors
+    /// `forbidden` without the role.
+    async fn begin_fit(&self, caller: &StaffCaller) -> Result<(), Refusal>;
 
     /// Asks the fit that is running here to end; where none is, nothing happens. Before its model is in use it changes
     /// nothing then, after that it finishes.
@@ -60,6 +72,14 @@ pub struct TogetherRule {
     pub lift: f64,
 }
 
+/// How customers are divided into segments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Division {
+    pub method: SegmentMethod,
+    /// Of K-Means, 1 to 64; `None` is as many as the customers show.
+    pub segments: Option<u8>,
+}
+
 /// A fit that is running in this process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FitProgress {
@@ -82,14 +102,38 @@ pub struct SegmentDashboard {
     pub currency: Currency,
     /// `None` before the first fit.
     pub model: Option<ModelSummary>,
+    /// What the next fit goes by.
+    pub division: Division,
     /// While the segments are fitted anew.
     pub fitting: Option<FitProgress>,
+    /// Why the last fit that was begun from here came to nothing.
+    pub fit_refused: Option<Refusal>,
     pub customers: u64,
     pub revenue: Amount,
     pub discount: Amount,
     pub rows: Vec<SegmentRow>,
     /// How good the forecast of `SegmentRow::worth` is; `None` where there is none, or the history is too short to tell.
     pub lifetime: Option<LifetimeAccuracy>,
+    /// By which store's link customers registered.
+    pub ways_in: Vec<WayIn>,
+    /// Who was sent by another customer.
+    pub invited: Registered,
+}
+
+/// A store's link for posters, and who registered by it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WayIn {
+    pub store: String,
+    /// From the shop's address on.
+    pub path: String,
+    pub registered: Registered,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Registered {
+    pub customers: u64,
+    /// Of them, who has bought since.
+    pub bought: u64,
 }
 
 /// Means over the members of a segment, for twelve months from now: BG/NBD and Gamma-Gamma.
@@ -117,6 +161,7 @@ pub struct ModelSummary {
     pub fitted_at: DateTime<Utc>,
     /// Customers that the fit saw.
     pub samples: u64,
+    pub method: SegmentMethod,
     /// Mean silhouette of the fit: -1 to 1, higher is better separated.
     pub silhouette: f64,
     /// How far these segments are found again among customers drawn again: 1 is always.
@@ -125,25 +170,38 @@ pub struct ModelSummary {
     pub drift: Option<Drift>,
     /// What tells orders apart, strongest first.
     pub leading: Vec<LeadingComponent>,
-    /// What density sees of the same customers; `None` where they are too few to tell.
-    pub niches: Option<SegmentNiches>,
+    /// How the other method divides the same customers; `None` where they are too few to tell.
+    pub beside: Option<OtherDivision>,
+    /// What is expected of newcomers; `None` where their origin says nothing.
+    pub prospects: Option<ProspectsSummary>,
 }
 
-/// Niches by DBSCAN, as of the model's fit.
+/// What the segment of newcomers is foretold from: customers with a known store, hour and inviter.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProspectsSummary {
+    pub customers: u64,
+    /// How many times as likely as usual the segment was held that customers then came to, who had not been learned from.
+    pub times: f64,
+}
+
+/// Niches by DBSCAN beside segments by K-Means, or the other way round, as of the model's fit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SegmentNiches {
+pub struct OtherDivision {
+    pub method: SegmentMethod,
     /// In order of revenue, the first of them; of so many that were found.
-    pub niches: Vec<NicheRow>,
+    pub groups: Vec<GroupRow>,
     pub found: u32,
     /// Who belongs to none.
-    pub apart: Option<NicheRow>,
-    /// How far niches and segments agree about those who are in a niche: adjusted Rand index.
+    pub apart: Option<GroupRow>,
+    /// How far both agree about those who are in a niche: adjusted Rand index.
     pub agreement: f64,
+    /// Mean silhouette of who is in a group.
+    pub silhouette: f64,
 }
 
 /// Medians of the members, and the sum of what they paid.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct NicheRow {
+pub struct GroupRow {
     pub name: SegmentName,
     pub size: u64,
     pub recency_days: f64,

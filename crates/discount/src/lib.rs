@@ -183,9 +183,11 @@ impl Rules {
     fn level(&self, facts: &Facts<'_>) -> Rate {
         let params = &self.0;
         let (habit, presence) = match &facts.segment {
-            SegmentName::Newcomers if facts.visits == 0 => return params.welcome,
-            // Known by visits, but no model has looked yet.
-            SegmentName::Newcomers => (Habit::Regular, Presence::Active),
+            name if name.is_new() && facts.visits == 0 => return params.welcome,
+            // Known by visits, but no model has looked yet, or sees nobody like them.
+            SegmentName::Newcomers | SegmentName::Prospects { .. } | SegmentName::Apart => {
+                (Habit::Regular, Presence::Active)
+            }
             SegmentName::Profile { habit, presence, .. } => (*habit, *presence),
         };
         let base = match habit {

@@ -127,8 +127,10 @@ fn cap_of(product: &Product, facts: &Facts<'_>) -> Rate {
 /// Whom the level is for.
 fn standing(facts: &Facts<'_>) -> Vec<CardReason> {
     vec![match &facts.segment {
-        SegmentName::Newcomers if facts.visits == 0 => CardReason::Welcome,
-        SegmentName::Newcomers => CardReason::Visits { times: facts.visits },
+        name if name.is_new() && facts.visits == 0 => CardReason::Welcome,
+        SegmentName::Newcomers | SegmentName::Prospects { .. } | SegmentName::Apart => {
+            CardReason::Visits { times: facts.visits }
+        }
         name @ SegmentName::Profile { .. } => CardReason::Segment { name: name.clone() },
     }]
 }

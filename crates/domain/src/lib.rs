@@ -26,6 +26,6 @@ pub use margin::{MarginFloor, floor_price};
 pub use money::{Amount, Currency, MoneyError, Rate, split};
 pub use phone::{Phone, PhoneError};
 pub use returned::{Returned, SoldLine};
-pub use segment::{SegmentName, SegmentReason, SegmentRef};
+pub use segment::{SegmentMethod, SegmentName, SegmentReason, SegmentRef};
 pub use session::SessionState;
 pub use staff::Role;

@@ -61,23 +61,74 @@ impl Drift {
     }
 }
 
+/// How customers are divided into segments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SegmentMethod {
+    /// Everybody belongs to the nearest of a few centres: segments of everybody, of similar weight.
+    #[default]
+    KMeans,
+    /// Who is within reach of a crowd belongs to it, and the rest stand apart: niches, however few they are.
+    Dbscan,
+}
+
+impl SegmentMethod {
+    pub const ALL: [Self; 2] = [Self::KMeans, Self::Dbscan];
+
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::KMeans => "k_means",
+            Self::Dbscan => "dbscan",
+        }
+    }
+
+    /// # Errors
+    /// With what the methods are called, for anything else.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|method| method.as_str() == text);
+        found.ok_or_else(|| format!("{text:?} is no method: k_means or dbscan"))
+    }
+}
+
 /// What a segment is called. Structured, so that it reads naturally in every language.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum SegmentName {
-    /// Registered and not yet bought: everybody's first segment.
+    /// Registered and not yet bought, and nothing says what they will be.
     Newcomers,
+    /// Registered and not yet bought; who registered like them came to buy like this.
+    Prospects { habit: Habit, basket: BasketSize },
     /// Named from the profile. `leaning` is a category title that sets the segment apart from another of the same
     /// words; `rank` tells apart what even that does not (2, 3, …), and is 1 where the words are enough.
     Profile { presence: Presence, habit: Habit, basket: BasketSize, leaning: Option<String>, rank: u8 },
+    /// Like no crowd of customers.
+    Apart,
 }
 
 impl SegmentName {
+    /// Whether it is of customers who have not bought yet.
+    #[must_use]
+    pub fn is_new(&self) -> bool {
+        matches!(self, Self::Newcomers | Self::Prospects { .. })
+    }
+
     /// What the segment is called among others.
     #[must_use]
     pub fn words(&self, locale: Locale) -> String {
         let mut text = self.personal_words(locale);
-        let Self::Profile { presence, leaning, rank, .. } = self else { return text };
+        let (presence, leaning, rank) = match self {
+            Self::Newcomers | Self::Apart => return text,
+            Self::Prospects { habit, basket } => {
+                text.push_str(match locale {
+                    Locale::En => ", likely ",
+                    Locale::Ru => ", скорее всего ",
+                });
+                text.push_str(&guests(*habit, *basket, locale).to_lowercase());
+                return text;
+            }
+            Self::Profile { presence, leaning, rank, .. } => (presence, leaning, rank),
+        };
         text.push_str(match (presence, locale) {
             (Presence::Active, _) => "",
             (Presence::Cooling, Locale::En) => ", cooling off",
@@ -102,30 +153,34 @@ impl SegmentName {
     /// and not of somebody who stands at the counter.
     #[must_use]
     pub fn personal_words(&self, locale: Locale) -> String {
-        let Self::Profile { habit, basket, .. } = self else {
-            return match locale {
-                Locale::En => "Newcomers".to_owned(),
-                Locale::Ru => "Новички".to_owned(),
-            };
-        };
-        let habit = match (habit, locale) {
-            (Habit::Frequent, Locale::En) => "Frequent guests",
-            (Habit::Frequent, Locale::Ru) => "Частые гости",
-            (Habit::Regular, Locale::En) => "Regulars",
-            (Habit::Regular, Locale::Ru) => "Постоянные гости",
-            (Habit::Occasional, Locale::En) => "Occasional guests",
-            (Habit::Occasional, Locale::Ru) => "Редкие гости",
-        };
-        let basket = match (basket, locale) {
-            (BasketSize::Large, Locale::En) => "large baskets",
-            (BasketSize::Large, Locale::Ru) => "крупные покупки",
-            (BasketSize::Medium, Locale::En) => "mid-size baskets",
-            (BasketSize::Medium, Locale::Ru) => "средние покупки",
-            (BasketSize::Small, Locale::En) => "small baskets",
-            (BasketSize::Small, Locale::Ru) => "небольшие покупки",
-        };
-        format!("{habit}, {basket}")
+        match (self, locale) {
+            (Self::Newcomers | Self::Prospects { .. }, Locale::En) => "Newcomers".to_owned(),
+            (Self::Newcomers | Self::Prospects { .. }, Locale::Ru) => "Новички".to_owned(),
+            (Self::Apart, Locale::En) => "Guests with ways of their own".to_owned(),
+            (Self::Apart, Locale::Ru) => "Гости со своими привычками".to_owned(),
+            (Self::Profile { habit, basket, .. }, _) => guests(*habit, *basket, locale),
+        }
     }
+}
+
+fn guests(habit: Habit, basket: BasketSize, locale: Locale) -> String {
+    let habit = match (habit, locale) {
+        (Habit::Frequent, Locale::En) => "Frequent guests",
+        (Habit::Frequent, Locale::Ru) => "Частые гости",
+        (Habit::Regular, Locale::En) => "Regulars",
+        (Habit::Regular, Locale::Ru) => "Постоянные гости",
+        (Habit::Occasional, Locale::En) => "Occasional guests",
+        (Habit::Occasional, Locale::Ru) => "Редкие гости",
+    };
+    let basket = match (basket, locale) {
+        (BasketSize::Large, Locale::En) => "large baskets",
+        (BasketSize::Large, Locale::Ru) => "крупные покупки",
+        (BasketSize::Medium, Locale::En) => "mid-size baskets",
+        (BasketSize::Medium, Locale::Ru) => "средние покупки",
+        (BasketSize::Small, Locale::En) => "small baskets",
+        (BasketSize::Small, Locale::Ru) => "небольшие покупки",
+    };
+    format!("{habit}, {basket}")
 }
 
 /// A segment of one model: `index` is its place in the model; 0 is always [`SegmentName::Newcomers`].

@@ -181,7 +181,10 @@ impl Exclusions {
 pub struct SegmentTest {
     /// Those who have not bought yet are meant as well.
     pub newcomers: bool,
-    /// Empty is any; with all three empty only newcomers are meant.
+    /// Those who are like no crowd are meant as well: there are some where segments are found by density.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub apart: bool,
+    /// Empty is any; with all three empty only newcomers and those apart are meant, if they are.
     pub presence: Vec<Presence>,
     pub habit: Vec<Habit>,
     pub basket: Vec<BasketSize>,
@@ -194,7 +197,8 @@ impl SegmentTest {
             listed.is_empty() || listed.contains(value)
         }
         match segment {
-            SegmentName::Newcomers => self.newcomers,
+            SegmentName::Newcomers | SegmentName::Prospects { .. } => self.newcomers,
+            SegmentName::Apart => self.apart,
             SegmentName::Profile { presence, habit, basket, .. } => {
                 self.names_profiles()
                     && lists(&self.presence, presence)

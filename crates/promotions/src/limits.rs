@@ -110,7 +110,11 @@ fn customer(scene: &Scene) -> Result<CustomerId, WhyNot> {
 
 /// By the words that survive a refit.
 fn segment(name: &SegmentName) -> String {
-    let SegmentName::Profile { presence, habit, basket, .. } = name else { return "newcomers".to_owned() };
+    let (presence, habit, basket) = match name {
+        SegmentName::Newcomers | SegmentName::Prospects { .. } => return "newcomers".to_owned(),
+        SegmentName::Apart => return "apart".to_owned(),
+        SegmentName::Profile { presence, habit, basket, .. } => (presence, habit, basket),
+    };
     let presence = match presence {
         Presence::Active => "active",
         Presence::Cooling => "cooling",

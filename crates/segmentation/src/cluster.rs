@@ -31,17 +31,23 @@ fn squared(a: &[f64], b: &[f64]) -> f64 {
     a.iter().zip(b).map(|(x, y)| (x - y) * (x - y)).sum()
 }
 
-/// Mean silhouette of an even sample of `rows` (Rousseeuw 1987): -1 to 1, and 0 where there is but one cluster.
-pub(crate) fn silhouette(rows: &[Vec<f64>], centroids: &[Vec<f64>], sample: usize) -> f64 {
+/// Mean silhouette of an even sample of `rows` (Rousseeuw 1987): -1 to 1, and 0 where there is but one of the `clusters`. `of` is
+/// the cluster of a row; whoever is in none is not looked at.
+pub(crate) fn silhouette(
+    rows: &[Vec<f64>],
+    clusters: usize,
+    of: impl Fn(usize) -> Option<usize>,
+    sample: usize,
+) -> f64 {
     let step = rows.len().div_ceil(sample).max(1);
-    let sampled: Vec<&Vec<f64>> = rows.iter().step_by(step).collect();
-    let members: Vec<usize> = sampled.iter().map(|row| nearest(centroids, row)).collect();
-    let mut sizes = vec![0_usize; centroids.len()];
+    let (sampled, members): (Vec<&Vec<f64>>, Vec<usize>) =
+        rows.iter().enumerate().step_by(step).filter_map(|(n, row)| Some((row, of(n)?))).unzip();
+    let mut sizes = vec![0_usize; clusters];
     members.iter().for_each(|&m| sizes[m] += 1);
     if sizes.iter().filter(|&&s| s > 0).count() < 2 {
         return 0.0;
     }
-    let mut sums = vec![0.0; centroids.len()];
+    let mut sums = vec![0.0; clusters];
     let mut total = 0.0;
     for (i, row) in sampled.iter().enumerate() {
         let own = members[i];

@@ -10,17 +10,19 @@ mod identity;
 mod model;
 mod naming;
 mod niches;
+mod prospects;
 mod stability;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
+use domain::SegmentMethod;
 use serde::{Deserialize, Serialize};
 
 pub use components::Leading;
-pub use model::{Model, Report, Segment, fit, refit};
+pub use model::{Divided, Model, Report, Segment, fit, refit};
 pub use niches::Niches;
-pub use stability::adjusted_rand;
+pub use prospects::{Origin, Prospects};
 
 /// What is known of one customer at one moment. One definition each:
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -40,7 +42,9 @@ pub struct Facts {
 /// How a fit is made; [`Params::check`] makes it usable.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Params {
-    /// The fewest and the most segments beside the newcomers; the same twice for so many.
+    /// What divides customers.
+    pub method: SegmentMethod,
+    /// The fewest and the most segments of K-Means beside the newcomers; the same twice for so many.
     pub segments: (usize, usize),
     /// Below this many customers with a purchase there is no fit.
     pub min_samples: usize,
@@ -57,6 +61,7 @@ pub struct Params {
 impl Default for Params {
     fn default() -> Self {
         Self {
+            method: SegmentMethod::KMeans,
             segments: (3, 8),
             min_samples: 20,
             top_categories: 16,
@@ -104,6 +109,8 @@ pub enum FitError {
     TooFew { found: usize, needed: usize },
     #[error("these parameters make no sense: {0}")]
     Params(&'static str),
+    #[error("density sees no crowd among these customers: divide them by K-Means")]
+    NoNiches,
     #[error("the fit was called off")]
     Cancelled,
     #[error(transparent)]

@@ -2,24 +2,28 @@
 
 use std::ops::ControlFlow;
 
-use domain::SegmentName;
 use domain::segment::Drift;
+use domain::{SegmentMethod, SegmentName};
 use serde::{Deserialize, Serialize};
 
+use crate::clustering::Dbscan;
 use crate::components::{Components, Leading};
 use crate::drift::{Spread, stability_index};
 use crate::features::{self, BEHAVIOUR, Scale};
 use crate::naming::{self, Profile, Whole, quantile};
-use crate::niches::{self, Niches};
+use crate::niches::{self, Niches, Placed};
+use crate::prospects::{Origin, Prospects};
 use crate::{Decision, Facts, FitError, Progress, Rules, cluster, identity, stability};
 
 /// The form of the serialised model. One without identities (form 1) is read, and numbered as it stands; one without components
-/// (form 2) looks at shares as they are; others are not read.
-const FORMAT: u16 = 3;
+/// (form 2) looks at shares as they are; one of form 3 knows no density; others are not read.
+const FORMAT: u16 = 4;
 /// Segments of customers drawn again must agree with those of all so far (adjusted Rand index), where any number of them does.
 const STABLE: f64 = 0.8;
 /// A segment whose centre moved further, in standard deviations of the new fit, is another one.
 const ANOTHER: f64 = 1.5;
+/// Farther than this is as good as no way at all.
+const FAR: f64 = 1e6;
 /// One that moved further is called by what it is now.
 const RENAMED: f64 = 0.75;
 
@@ -47,6 +51,19 @@ struct Stored {
     /// How the customers' behaviour was spread; of a model from before this was kept there is none.
     #[serde(default)]
     spreads: Vec<Spread>,
+    /// Where density divides: what places customers in the place of the centroids, which then only say where segments are.
+    #[serde(default)]
+    dense: Option<Dense>,
+    #[serde(default)]
+    prospects: Option<Prospects>,
+}
+
+/// Niches as segments.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Dense {
+    found: Dbscan,
+    /// The segment of each niche, by place; what is none of them is in the last.
+    segment_of: Vec<u16>,
 }
 
 /// One segment as the fit saw it. Money is in minor units.
@@ -86,9 +103,24 @@ pub struct Report {
     pub drift: Option<Drift>,
     /// Mean squared distance to the own centroid, in scaled units.
     pub inertia: f64,
-    /// What density sees of the same customers; none where they are too few, or it was not looked at.
+    #[serde(default)]
+    pub method: SegmentMethod,
+    /// What density sees of the same customers, where K-Means divides them; none where they are too few, or it was not looked at.
     #[serde(default)]
     pub niches: Option<Niches>,
+    /// How K-Means would divide them, where density does.
+    #[serde(default)]
+    pub divided: Option<Divided>,
+}
+
+/// Segments as K-Means would have them, beside those that density found.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Divided {
+    /// In order of revenue.
+    pub segments: Vec<Segment>,
+    pub silhouette: f64,
+    /// How far both agree about those who are in a niche: adjusted Rand index, 1 is the same, 0 as by chance.
+    pub agreement: f64,
 }
 
 /// Learns segments from customers. Those without a purchase are newcomers and teach nothing.
@@ -140,17 +172,53 @@ pub fn refit(
         inertia += row.iter().zip(&centroids[own]).map(|(x, c)| (x - c).powi(2)).sum::<f64>();
     }
     let inertia = inertia / rows.len() as f64;
-    let niches = niches::place(&rows, width)?.map(|placed| {
-        let told = |groups: &[Vec<usize>]| {
-            describe(&samples, vec![Vec::new(); groups.len()], groups, &categories, &params.titles).1
-        };
-        Niches::of(&placed, &segment_of, &told)
+    let seen = Seen { samples: &samples, rows: &rows, categories: &categories, titles: &params.titles };
+    let placed = niches::place(&rows, width)?;
+    let agreement = placed.as_ref().map_or(0.0, |placed| placed.agreement(&segment_of));
+    let crowded = placed.as_ref().map_or(0.0, |placed| {
+        let of = |row: usize| placed.of[row].map(|niche| niche as usize);
+        cluster::silhouette(&rows, placed.count as usize, of, params.silhouette_sample)
     });
-    let (centroids, segments) = describe(&samples, centroids, &members, &categories, &params.titles);
-    let report =
-        Report { samples: samples.len() as u64, silhouette, tried, stability, kept: 0, drift, inertia, niches };
-    let mut stored =
-        Stored { format: FORMAT, categories, components, scales, centroids, segments, report, next_id: 1, spreads };
+    let kmeans = describe(&seen, &members);
+    let mut report = Report {
+        samples: samples.len() as u64,
+        silhouette,
+        tried,
+        stability,
+        kept: 0,
+        drift,
+        inertia,
+        method: params.method,
+        niches: None,
+        divided: None,
+    };
+    let (centroids, segments, dense) = match params.method {
+        SegmentMethod::KMeans => {
+            let told = |groups: &[Vec<usize>]| describe(&seen, groups).segments;
+            report.niches = placed.map(|placed| Niches::of(&placed, agreement, crowded, &told));
+            (kmeans.order.iter().map(|place| centroids[*place].clone()).collect(), kmeans.segments, None)
+        }
+        SegmentMethod::Dbscan => {
+            let placed = placed.filter(|placed| placed.count > 0).ok_or(FitError::NoNiches)?;
+            report.divided = Some(Divided { segments: kmeans.segments, silhouette, agreement });
+            report.silhouette = crowded;
+            let (centroids, segments, dense) = crowds(&seen, placed);
+            (centroids, segments, Some(dense))
+        }
+    };
+    let mut stored = Stored {
+        format: FORMAT,
+        categories,
+        components,
+        scales,
+        centroids,
+        segments,
+        report,
+        next_id: 1,
+        spreads,
+        dense,
+        prospects: None,
+    };
     recognise(&mut stored, before.map(|before| &before.stored));
     Ok(Model { stored })
 }
@@ -225,7 +293,13 @@ fn recognise(stored: &mut Stored, before: Option<&Stored>) {
 /// How far a segment is from one of the fit before, in standard deviations of the new fit. Features are compared by what they
 /// are, categories by their ids: the two fits scale differently, and may look at other categories along other components.
 fn apart(new: &Stored, centroid: usize, before: Option<&Stored>, other: usize) -> f64 {
-    let Some(before) = before else { return f64::MAX };
+    let Some(before) = before else { return FAR };
+    // Who is like nobody is no crowd, wherever their middle is.
+    match [&new.segments[centroid].name, &before.segments[other].name].map(|name| *name == SegmentName::Apart) {
+        [true, true] => return 0.0,
+        [false, false] => {}
+        _ => return FAR,
+    }
     let (now, then) = (new.unscaled(centroid), before.unscaled(other));
     let mut moved: Vec<f64> = (0..BEHAVIOUR).map(|place| now[place] - then[place]).collect();
     let (shares, known) = (new.shares_of(&now), before.shares_of(&then));
@@ -241,7 +315,7 @@ fn apart(new: &Stored, centroid: usize, before: Option<&Stored>, other: usize) -
         None => moved.extend(differences),
     }
     let sum: f64 = moved.iter().zip(&new.scales).map(|(x, scale)| (x * scale.factor).powi(2)).sum();
-    if sum.is_finite() { sum.sqrt() } else { f64::MAX }
+    sum.sqrt().min(FAR)
 }
 
 impl Stored {
@@ -286,7 +360,8 @@ fn choose(
             return Err(FitError::Cancelled);
         }
         let centroids = cluster::k_means(rows, width, k, rules.0.runs, seed)?;
-        let quality = cluster::silhouette(rows, &centroids, rules.0.silhouette_sample);
+        let of = |row: usize| Some(cluster::nearest(&centroids, &rows[row]));
+        let quality = cluster::silhouette(rows, centroids.len(), of, rules.0.silhouette_sample);
         // With one number to choose from there is nothing to choose.
         let stable = if few == many { 1.0 } else { stability::stability(rows, width, &centroids, seed)? };
         let name = u16::try_from(k).unwrap_or(u16::MAX);
@@ -324,31 +399,55 @@ fn distinct(rows: &[Vec<f64>]) -> usize {
     keys.len()
 }
 
-/// Names and profiles, in order of revenue: that is the segments' identity within a model.
-fn describe(
-    samples: &[Facts],
-    centroids: Vec<Vec<f64>>,
-    members: &[Vec<usize>],
-    categories: &[String],
-    titles: &std::collections::BTreeMap<String, String>,
-) -> (Vec<Vec<f64>>, Vec<Segment>) {
-    let mean_shares = |of: &mut dyn Iterator<Item = usize>| {
-        let mut sums = vec![0.0; categories.len()];
+/// The customers of a fit, with their features scaled.
+struct Seen<'a> {
+    samples: &'a [Facts],
+    rows: &'a [Vec<f64>],
+    categories: &'a [String],
+    titles: &'a std::collections::BTreeMap<String, String>,
+}
+
+impl Seen<'_> {
+    fn mean_shares(&self, of: impl Iterator<Item = usize>) -> Vec<f64> {
+        let mut sums = vec![0.0; self.categories.len()];
         let mut count = 0.0_f64;
         for i in of {
             count += 1.0;
-            features::shares(&samples[i], categories).zip(&mut sums).for_each(|(share, sum)| *sum += share);
+            let shares = features::shares(&self.samples[i], self.categories);
+            shares.zip(&mut sums).for_each(|(share, sum)| *sum += share);
         }
-        sums.into_iter().map(|sum| sum / count.max(1.0)).collect::<Vec<f64>>()
-    };
-    let whole_shares = mean_shares(&mut (0..samples.len()));
-    let mut found: Vec<(Vec<f64>, Profile, Segment)> = centroids
-        .into_iter()
-        .zip(members)
+        sums.into_iter().map(|sum| sum / count.max(1.0)).collect()
+    }
+
+    /// The mean of rows; where there are none, the middle of everybody.
+    fn centre(&self, members: &[usize]) -> Vec<f64> {
+        let mut centre = vec![0.0; self.rows.first().map_or(0, Vec::len)];
+        for row in members {
+            centre.iter_mut().zip(&self.rows[*row]).for_each(|(sum, x)| *sum += x / members.len() as f64);
+        }
+        centre
+    }
+
+    fn revenue(&self, members: &[usize]) -> f64 {
+        members.iter().map(|&i| self.samples[i].monetary).sum()
+    }
+}
+
+/// Groups of customers as segments, and which group each was.
+struct Described {
+    order: Vec<usize>,
+    segments: Vec<Segment>,
+}
+
+/// Names and profiles without empty groups, in order of revenue: that is the segments' identity within a model.
+fn describe(seen: &Seen, groups: &[Vec<usize>]) -> Described {
+    let mut found: Vec<(usize, Vec<f64>, Profile, Segment)> = groups
+        .iter()
+        .enumerate()
         .filter(|(_, members)| !members.is_empty())
-        .map(|(centroid, members)| {
+        .map(|(group, members)| {
             let median = |of: fn(&Facts) -> f64| {
-                let mut values: Vec<f64> = members.iter().map(|&i| of(&samples[i])).collect();
+                let mut values: Vec<f64> = members.iter().map(|&i| of(&seen.samples[i])).collect();
                 values.sort_by(f64::total_cmp);
                 quantile(&values, 0.5)
             };
@@ -360,30 +459,66 @@ fn describe(
                 frequency: median(|f| f64::from(f.frequency)),
                 monetary: median(|f| f.monetary),
                 average_order: median(|f| f.average_order),
-                revenue: members.iter().map(|&i| samples[i].monetary).sum(),
+                revenue: seen.revenue(members),
             };
             let profile = Profile {
                 recency: segment.recency_days,
                 frequency: segment.frequency,
                 basket: segment.average_order,
-                shares: mean_shares(&mut members.iter().copied()),
+                shares: seen.mean_shares(members.iter().copied()),
             };
-            (centroid, profile, segment)
+            (group, seen.centre(members), profile, segment)
         })
         .collect();
     found.sort_by(|a, b| {
-        let rest = a.0.iter().zip(&b.0).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne());
-        b.2.revenue.total_cmp(&a.2.revenue).then(rest.unwrap_or(std::cmp::Ordering::Equal))
+        let rest = a.1.iter().zip(&b.1).map(|(x, y)| x.total_cmp(y)).find(|o| o.is_ne());
+        b.3.revenue.total_cmp(&a.3.revenue).then(rest.unwrap_or(std::cmp::Ordering::Equal))
     });
-    let (mut centroids, mut profiles, mut segments) = (Vec::new(), Vec::new(), Vec::new());
-    for (centroid, profile, segment) in found {
-        centroids.push(centroid);
+    let (mut order, mut profiles, mut segments) = (Vec::new(), Vec::new(), Vec::new());
+    for (group, _, profile, segment) in found {
+        order.push(group);
         profiles.push(profile);
         segments.push(segment);
     }
-    let names = naming::name(&profiles, &Whole::of(samples), categories, &whole_shares, titles);
+    let whole = seen.mean_shares(0..seen.samples.len());
+    let names = naming::name(&profiles, &Whole::of(seen.samples), seen.categories, &whole, seen.titles);
     segments.iter_mut().zip(names).for_each(|(segment, name)| segment.name = name);
-    (centroids, segments)
+    Described { order, segments }
+}
+
+/// The niches that bring most as segments, and last of all everybody else: who stands apart, and who is in a lesser niche. With
+/// where each is, and what places customers in them.
+fn crowds(seen: &Seen, placed: Placed) -> (Vec<Vec<f64>>, Vec<Segment>, Dense) {
+    let (niches, mut apart) = placed.members();
+    let mut most: Vec<(usize, f64)> = niches.iter().map(|members| seen.revenue(members)).enumerate().collect();
+    most.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+    most.truncate(niches::TOLD);
+    let groups: Vec<Vec<usize>> = most.iter().map(|(niche, _)| niches[*niche].clone()).collect();
+    let Described { order, mut segments } = describe(seen, &groups);
+    let mut segment_of = vec![u16::try_from(segments.len()).unwrap_or(u16::MAX); niches.len()];
+    for (place, group) in (0..).zip(&order) {
+        segment_of[most[*group].0] = place;
+    }
+    for (niche, members) in niches.iter().enumerate() {
+        if usize::from(segment_of[niche]) == segments.len() {
+            apart.extend(members);
+        }
+    }
+    let mut centroids: Vec<Vec<f64>> = order.iter().map(|group| seen.centre(&groups[*group])).collect();
+    centroids.push(seen.centre(&apart));
+    let nobody = Segment {
+        id: 0,
+        name: SegmentName::Apart,
+        size: 0,
+        recency_days: 0.0,
+        frequency: 0.0,
+        monetary: 0.0,
+        average_order: 0.0,
+        revenue: 0.0,
+    };
+    let last = describe(seen, &[apart]).segments.pop().unwrap_or(nobody);
+    segments.push(Segment { name: SegmentName::Apart, ..last });
+    (centroids, segments, Dense { found: placed.found, segment_of })
 }
 
 /// Beyond so many deviations everything is alike: a handful who paid nothing must not become a segment of their own.
@@ -402,17 +537,56 @@ impl Model {
         }
         let mut row = features::raw(facts, &self.stored.categories, self.stored.components.as_ref());
         scale(&mut row, &self.stored.scales);
-        let nearest = cluster::nearest(&self.stored.centroids, &row);
-        Decision { segment: u16::try_from(nearest + 1).unwrap_or(0) }
+        let place = match &self.stored.dense {
+            None => cluster::nearest(&self.stored.centroids, &row),
+            Some(dense) => {
+                let niche = dense.found.assign(&row).and_then(|niche| dense.segment_of.get(niche as usize));
+                niche.map_or(self.stored.segments.len() - 1, |place| usize::from(*place))
+            }
+        };
+        Decision { segment: u16::try_from(place + 1).unwrap_or(0) }
     }
 
-    /// The name of a segment; newcomers for 0 and for an index that the model does not have.
+    /// Learns what newcomers are likely to become from customers who were placed by this very model: where each came from, and their
+    /// segment. Nothing is learned where that says nothing ([`Prospects`]). The order of the customers should be none.
+    #[must_use]
+    pub fn with_prospects(mut self, customers: &[(Origin, Decision)]) -> Self {
+        let placed = customers
+            .iter()
+            .filter_map(|(origin, decision)| Some((origin.clone(), usize::from(decision.segment).checked_sub(1)?)));
+        self.stored.prospects = Prospects::learn(&placed.collect::<Vec<_>>(), self.stored.segments.len());
+        self
+    }
+
+    /// Places somebody who has not bought yet by where they came from: an index after those of the segments, or 0 where that says
+    /// nothing.
+    #[must_use]
+    pub fn expect(&self, origin: &Origin) -> Decision {
+        let segments = &self.stored.segments;
+        let likely = self.stored.prospects.as_ref().and_then(|prospects| prospects.likeliest(origin));
+        let called = likely.map(|place| prospect(&segments[place].name)).filter(|name| *name != SegmentName::Newcomers);
+        // Of segments that newcomers are not told apart by, the first.
+        let place = called.and_then(|name| segments.iter().position(|segment| prospect(&segment.name) == name));
+        Decision { segment: place.and_then(|place| u16::try_from(1 + segments.len() + place).ok()).unwrap_or(0) }
+    }
+
+    /// The name of a segment, and after them of who is likely to come to each; newcomers for 0 and for an index that the model does
+    /// not have.
     #[must_use]
     pub fn name(&self, segment: u16) -> SegmentName {
-        match usize::from(segment).checked_sub(1).and_then(|i| self.stored.segments.get(i)) {
-            Some(segment) => segment.name.clone(),
-            None => SegmentName::Newcomers,
+        let segments = &self.stored.segments;
+        let Some(place) = usize::from(segment).checked_sub(1) else { return SegmentName::Newcomers };
+        match (segments.get(place), place.checked_sub(segments.len()).and_then(|place| segments.get(place))) {
+            (Some(segment), _) => segment.name.clone(),
+            (None, Some(likely)) => prospect(&likely.name),
+            (None, None) => SegmentName::Newcomers,
         }
+    }
+
+    /// What newcomers are expected by, where that says anything.
+    #[must_use]
+    pub fn prospects(&self) -> Option<&Prospects> {
+        self.stored.prospects.as_ref()
     }
 
     /// The segments from index 1 on, in order of revenue.
@@ -433,6 +607,14 @@ impl Model {
     }
 }
 
+/// What somebody is called who is likely to come to a segment of this name.
+fn prospect(name: &SegmentName) -> SegmentName {
+    match name {
+        SegmentName::Profile { habit, basket, .. } => SegmentName::Prospects { habit: *habit, basket: *basket },
+        _ => SegmentName::Newcomers,
+    }
+}
+
 impl From<Model> for Stored {
     fn from(model: Model) -> Self {
         model.stored
@@ -446,7 +628,7 @@ impl TryFrom<Stored> for Model {
     fn try_from(mut stored: Stored) -> Result<Self, String> {
         let composition = stored.components.as_ref().map_or(stored.categories.len(), Components::count);
         let width = BEHAVIOUR + composition;
-        if stored.format == 2 {
+        if stored.format == 2 || stored.format == 3 {
             stored.format = FORMAT;
         }
         if stored.format == 1 {
@@ -466,6 +648,18 @@ impl TryFrom<Stored> for Model {
         }
         if stored.segments.len() != stored.centroids.len() {
             return Err("segment model with segments that have no centroid".to_owned());
+        }
+        let segments = stored.segments.len();
+        let leads = |dense: &Dense| {
+            dense.found.width() == width
+                && dense.segment_of.len() == dense.found.clusters() as usize
+                && dense.segment_of.iter().all(|place| usize::from(*place) < segments)
+        };
+        if !stored.dense.as_ref().is_none_or(leads) || stored.dense.is_some() && segments == 0 {
+            return Err("segment model whose niches lead to no segment".to_owned());
+        }
+        if !stored.prospects.as_ref().is_none_or(|prospects| prospects.is_sound(segments)) {
+            return Err("segment model whose prospects are not of its segments".to_owned());
         }
         if !stored.spreads.iter().all(Spread::is_sound) {
             return Err("segment model with a spread that makes no sense".to_owned());

@@ -14,8 +14,8 @@ use crate::model::Segment;
 const LEARNED_FROM: usize = 20_000;
 /// Of these, so many are asked for their k-th nearest.
 const ASKED: usize = 1_000;
-/// Smaller ones are not told of.
-const TOLD: usize = 12;
+/// Of the niches, so many are told of, and can be segments: those that bring most.
+pub(crate) const TOLD: usize = 12;
 
 /// Niches beside the segments of a fit.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,6 +31,9 @@ pub struct Niches {
     pub apart: Option<Segment>,
     /// How far niches and segments agree about those who are in a niche: adjusted Rand index, 1 is the same, 0 as by chance.
     pub agreement: f64,
+    /// Mean silhouette of who is in a niche.
+    #[serde(default)]
+    pub silhouette: f64,
 }
 
 /// The niche of each row; `None` for those that stand apart. `None` for all where there are too few rows to tell.
@@ -39,6 +42,7 @@ pub(crate) struct Placed {
     pub min_points: usize,
     pub of: Vec<Option<u32>>,
     pub count: u32,
+    pub found: Dbscan,
 }
 
 /// Finds the niches of rows and places every row. `Ok(None)` where rows are too few, or all the same.
@@ -51,12 +55,9 @@ pub(crate) fn place(rows: &[Vec<f64>], width: usize) -> Result<Option<Placed>, C
     let Some(reach) = reach(&learned, min_points) else { return Ok(None) };
     let flat: Vec<f64> = learned.iter().flat_map(|row| row.iter().copied()).collect();
     let found: Dbscan = DbscanParams::new(reach, min_points).check()?.fit_rows(flat, width)?;
-    let of = if learned.len() == rows.len() {
-        found.labels().to_vec()
-    } else {
-        rows.iter().map(|row| found.assign(row)).collect()
-    };
-    Ok(Some(Placed { reach, min_points, of, count: found.clusters() }))
+    // By the nearest core even who was learned from: as everybody who comes later.
+    let of = rows.iter().map(|row| found.assign(row)).collect();
+    Ok(Some(Placed { reach, min_points, of, count: found.clusters(), found: found.without_labels() }))
 }
 
 /// The knee of the distances to the k-th nearest, from the nearest to the farthest.
@@ -82,20 +83,13 @@ fn reach(rows: &[&Vec<f64>], k: usize) -> Option<f64> {
 
 impl Niches {
     /// `describe` names and measures groups of customers: without empty ones, in order of revenue.
-    pub(crate) fn of(placed: &Placed, segments: &[usize], describe: &dyn Fn(&[Vec<usize>]) -> Vec<Segment>) -> Self {
-        let mut members: Vec<Vec<usize>> = vec![Vec::new(); placed.count as usize];
-        let mut apart = Vec::new();
-        let (mut own, mut theirs) = (Vec::new(), Vec::new());
-        for (row, niche) in placed.of.iter().enumerate() {
-            match niche {
-                Some(niche) => {
-                    members[*niche as usize].push(row);
-                    own.push(*niche as usize);
-                    theirs.push(segments[row]);
-                }
-                None => apart.push(row),
-            }
-        }
+    pub(crate) fn of(
+        placed: &Placed,
+        agreement: f64,
+        silhouette: f64,
+        describe: &dyn Fn(&[Vec<usize>]) -> Vec<Segment>,
+    ) -> Self {
+        let (members, apart) = placed.members();
         let mut niches = describe(&members);
         niches.truncate(TOLD);
         Self {
@@ -104,8 +98,31 @@ impl Niches {
             niches,
             found: placed.count,
             apart: describe(&[apart]).pop(),
-            agreement: adjusted_rand_index(&own, &theirs),
+            agreement,
+            silhouette,
         }
+    }
+}
+
+impl Placed {
+    /// The rows of each niche, and those of none.
+    pub(crate) fn members(&self) -> (Vec<Vec<usize>>, Vec<usize>) {
+        let mut members: Vec<Vec<usize>> = vec![Vec::new(); self.count as usize];
+        let mut apart = Vec::new();
+        for (row, niche) in self.of.iter().enumerate() {
+            match niche {
+                Some(niche) => members[*niche as usize].push(row),
+                None => apart.push(row),
+            }
+        }
+        (members, apart)
+    }
+
+    /// How far niches and `segments`, row by row, agree about those who are in a niche.
+    pub(crate) fn agreement(&self, segments: &[usize]) -> f64 {
+        let both = self.of.iter().zip(segments).filter_map(|(niche, segment)| Some(((*niche)? as usize, *segment)));
+        let (own, theirs): (Vec<usize>, Vec<usize>) = both.unzip();
+        adjusted_rand_index(&own, &theirs)
     }
 }
 

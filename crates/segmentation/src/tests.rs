@@ -130,7 +130,7 @@ fn params_that_make_no_sense_are_refused() {
 fn a_model_of_another_form_is_not_read() {
     let facts: Vec<Facts> = planted(20).into_iter().map(|c| c.1).collect();
     let mut json = serde_json::to_value(fit(&facts, &rules(), 1).unwrap()).unwrap();
-    json["format"] = 4.into();
+    json["format"] = 5.into();
     assert!(serde_json::from_value::<Model>(json.clone()).is_err());
     json["format"] = 3.into();
     json["centroids"][0].as_array_mut().unwrap().pop();
@@ -331,4 +331,117 @@ proptest! {
             }
         }
     }
+}
+
+/// The three kinds, and some who are like nobody.
+fn crowds_and_loners(each: usize) -> Vec<Facts> {
+    let loner = |i: usize| Facts {
+        recency_days: 400.0 + 37.0 * i as f64,
+        frequency: 150 + 90 * i as u32,
+        monetary: 2e6 * (i + 1) as f64 * (i + 1) as f64,
+        average_order: 90_000.0 + 40_000.0 * i as f64,
+        composition: vec![(["tea", "machines", "coffee"][i % 3].to_owned(), 1.0)],
+    };
+    planted(each).into_iter().map(|c| c.1).chain((0..6).map(loner)).collect()
+}
+
+fn dense() -> Rules {
+    Params { method: SegmentMethod::Dbscan, runs: 3, silhouette_sample: 200, ..Params::default() }.check().unwrap()
+}
+
+#[test]
+fn density_divides_into_crowds_and_those_apart() {
+    let facts = crowds_and_loners(120);
+    let model = fit(&facts, &dense(), 5).unwrap();
+    let names: Vec<&SegmentName> = model.segments().iter().map(|segment| &segment.name).collect();
+    assert_eq!(names.iter().filter(|name| ***name == SegmentName::Apart).count(), 1, "{names:?}");
+    assert_eq!(names.last(), Some(&&SegmentName::Apart), "after the crowds");
+    assert!(names.len() >= 4, "{names:?}");
+    for (i, segment) in model.segments().iter().enumerate() {
+        let counted = facts.iter().filter(|f| usize::from(model.assign(f).segment) == i + 1).count();
+        assert_eq!(segment.size, counted as u64);
+    }
+    let apart = names.len() as u16;
+    assert_eq!(model.name(apart), SegmentName::Apart);
+    let far = facts.iter().rev().take(6).filter(|loner| model.assign(loner).segment == apart).count();
+    assert!(far >= 5, "{far} of the loners");
+    assert_eq!(model.assign(&Facts::default()).segment, 0, "who has not bought is new, and not odd");
+    // Beside it stands what K-Means would have made of them.
+    let report = model.report();
+    let divided = report.divided.as_ref().unwrap();
+    assert_eq!(divided.segments.iter().map(|segment| segment.size).sum::<u64>(), facts.len() as u64);
+    assert!(report.niches.is_none() && report.silhouette > 0.5 && divided.agreement > 0.5, "{report:?}");
+    let names: HashSet<String> = model.segments().iter().map(|s| s.name.words(Locale::En)).collect();
+    assert_eq!(names.len(), model.segments().len());
+}
+
+#[test]
+fn a_model_of_density_is_stored_and_places_as_before() {
+    let facts = crowds_and_loners(120);
+    let model = fit(&facts, &dense(), 5).unwrap();
+    let json = serde_json::to_value(&model).unwrap();
+    let read: Model = serde_json::from_value(json.clone()).unwrap();
+    assert_eq!(read, model);
+    for facts in &facts {
+        assert_eq!(read.assign(facts), model.assign(facts));
+    }
+    for (place, broken) in [
+        ("/dense/segment_of/0", serde_json::json!(99)),
+        ("/dense/found/of_cores/0", serde_json::json!(99)),
+        ("/dense/found/width", serde_json::json!(1)),
+        ("/dense/found/cores", serde_json::json!([])),
+        ("/dense/segment_of", serde_json::json!([])),
+    ] {
+        let mut json = json.clone();
+        *json.pointer_mut(place).unwrap() = broken;
+        assert!(serde_json::from_value::<Model>(json).is_err(), "{place}");
+    }
+}
+
+#[test]
+fn who_is_apart_stays_so_and_crowds_keep_their_identity() {
+    let facts = crowds_and_loners(120);
+    let first = fit(&facts, &dense(), 5).unwrap();
+    let mut go_on = |_, _| ControlFlow::Continue(());
+    let again = refit(&facts[..330], &dense(), 5, Some(&first), &mut go_on).unwrap();
+    for segment in again.segments() {
+        let known = first.segments().iter().find(|before| before.id == segment.id);
+        assert_eq!(known.map(|before| &before.name), Some(&segment.name));
+    }
+    // Another method keeps what it finds again, and has nobody apart.
+    let divided = refit(&facts, &rules(), 5, Some(&first), &mut go_on).unwrap();
+    let apart = first.segments().last().unwrap().id;
+    assert!(divided.segments().iter().all(|segment| segment.id != apart && segment.name != SegmentName::Apart));
+    assert!(divided.report().kept >= 2, "{:?}", divided.report());
+}
+
+#[test]
+fn where_there_is_no_crowd_density_is_refused() {
+    let one = Facts { recency_days: 3.0, frequency: 2, monetary: 10.0, average_order: 5.0, composition: vec![] };
+    assert_eq!(fit(&vec![one; 300], &dense(), 1), Err(FitError::NoNiches));
+}
+
+#[test]
+fn newcomers_are_called_by_what_those_like_them_became() {
+    let customers = planted(200);
+    let facts: Vec<Facts> = customers.iter().map(|c| c.1.clone()).collect();
+    let model = fit(&facts, &rules(), 7).unwrap();
+    let origin = |store: &str| Origin { store: Some(store.into()), hour: Some(9), invited: false };
+    let nothing = model.expect(&origin("soho"));
+    assert_eq!((nothing.segment, model.name(nothing.segment)), (0, SegmentName::Newcomers));
+    let came: Vec<(Origin, Decision)> = customers
+        .iter()
+        .map(|(kind, facts)| (origin(["soho", "city", "camden"][*kind]), model.assign(facts)))
+        .collect();
+    let model = model.with_prospects(&came);
+    let expected = model.expect(&origin("soho"));
+    assert!(usize::from(expected.segment) > model.segments().len());
+    let name = model.name(expected.segment);
+    assert_eq!(name, SegmentName::Prospects { habit: Habit::Frequent, basket: BasketSize::Medium });
+    assert_eq!(name.words(Locale::En), "Newcomers, likely frequent guests, mid-size baskets");
+    assert_eq!(name.words(Locale::Ru), "Новички, скорее всего частые гости, средние покупки");
+    assert_eq!(name.personal_words(Locale::En), "Newcomers", "nobody is told at the counter what is expected of them");
+    assert_ne!(model.expect(&origin("camden")), expected);
+    let read: Model = serde_json::from_value(serde_json::to_value(&model).unwrap()).unwrap();
+    assert_eq!((read.expect(&origin("soho")), read.name(500)), (expected, SegmentName::Newcomers));
 }

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use contract::marketing::{
-    BoughtTogether, FitProgress, FitStage, LeadingComponent, LifetimeAccuracy, ModelSummary, NicheRow,
-    SegmentDashboard, SegmentHabits, SegmentNiches, SegmentRow, SegmentWorth,
+    BoughtTogether, Division, FitProgress, FitStage, GroupRow, LeadingComponent, LifetimeAccuracy, ModelSummary,
+    OtherDivision, ProspectsSummary, Registered, SegmentDashboard, SegmentHabits, SegmentRow, SegmentWorth, WayIn,
 };
 use contract::staff::StaffCaller;
 use contract::{MarketingApi, Refusal};
-use domain::{Amount, Locale, Rate, SegmentModelId, SegmentName};
+use domain::{Amount, Locale, Rate, SegmentMethod, SegmentModelId, SegmentName};
 use store::marketing::SegmentFigures;
 
 use crate::Shop;
@@ -24,15 +24,16 @@ const GATHERED: f64 = 0.15;
 #[async_trait]
 impl MarketingApi for Shop {
     async fn segments(&self, caller: &StaffCaller, locale: Locale) -> Result<SegmentDashboard, Refusal> {
-        if !caller.role.may_see_segments() {
-            return Err(Refusal::forbidden("The segments are for marketing."));
-        }
+        allowed(caller)?;
         let settings = self.settings().await?;
         let model = self.model_in_use().await.map_err(|e| self.failed(&e))?;
         let id = model.as_ref().map(|(stored, _)| SegmentModelId(stored.id));
         let forecast = self.foretold(id).await.map_err(|e| self.failed(&e))?;
         let figures = self.store.segment_figures(id, self.clock.now(), locale).await.map_err(|e| self.failed(&e))?;
         let titles = self.store.category_titles(locale).await.map_err(|e| self.failed(&e))?;
+        let division = self.store.division().await.map_err(|e| self.failed(&e))?;
+        let ways_in = self.store.ways_in().await.map_err(|e| self.failed(&e))?;
+        let invited = self.store.invited().await.map_err(|e| self.failed(&e))?;
         let rows: Vec<SegmentRow> = figures
             .iter()
             .map(|figures| {
@@ -44,6 +45,8 @@ impl MarketingApi for Shop {
             .collect();
         Ok(SegmentDashboard {
             currency: settings.currency,
+            division: Division { method: division.method, segments: division.segments },
+            fit_refused: self.fitting.refused(),
             fitting: self.fitting.told().map(|(stage, done, of)| FitProgress {
                 stage: match stage {
                     Stage::Reading => FitStage::Reading,
@@ -57,11 +60,15 @@ impl MarketingApi for Shop {
                 version: u32::try_from(stored.version).unwrap_or(0),
                 fitted_at: stored.fitted_at,
                 samples: model.report().samples,
+                method: model.report().method,
                 silhouette: model.report().silhouette,
                 stability: stability(&model),
                 drift: model.report().drift,
                 leading: model.leading().into_iter().map(|component| leading(component, &titles)).collect(),
-                niches: model.report().niches.as_ref().map(niches),
+                beside: beside(model.report()),
+                prospects: model
+                    .prospects()
+                    .map(|prospects| ProspectsSummary { customers: prospects.customers, times: prospects.gain.exp() }),
             }),
             customers: rows.iter().map(|row| row.size).sum(),
             revenue: rows.iter().map(|row| row.revenue).sum(),
@@ -72,23 +79,58 @@ impl MarketingApi for Shop {
                 error: accuracy.error,
                 error_of_rates: accuracy.error_of_rates,
             }),
+            ways_in: ways_in
+                .into_iter()
+                .map(|way| WayIn {
+                    store: way.name,
+                    path: format!("/join?store={}", way.store),
+                    registered: registered((way.registered, way.bought)),
+                })
+                .collect(),
+            invited: registered(invited),
         })
     }
 
     async fn together(&self, caller: &StaffCaller, locale: Locale) -> Result<Option<BoughtTogether>, Refusal> {
-        if !caller.role.may_see_segments() {
-            return Err(Refusal::forbidden("What is bought together is for marketing."));
-        }
+        allowed(caller)?;
         self.bought_together(locale).await.map_err(|error| self.failed(&error))
     }
 
-    async fn stop_fit(&self, caller: &StaffCaller) -> Result<(), Refusal> {
-        if !caller.role.may_see_segments() {
-            return Err(Refusal::forbidden("The segments are for marketing."));
+    async fn divide(&self, caller: &StaffCaller, division: Division) -> Result<(), Refusal> {
+        allowed(caller)?;
+        self.set_division(division).await?;
+        tracing::info!(staff = %caller.staff, ?division, "how customers are divided was changed");
+        Ok(())
+    }
+
+    async fn begin_fit(&self, caller: &StaffCaller) -> Result<(), Refusal> {
+        allowed(caller)?;
+        if self.fitting.told().is_some() {
+            return Ok(());
         }
+        let shop = self.clone();
+        tokio::spawn(async move {
+            match crate::segment::fit(&shop).await {
+                Ok(report) => tracing::info!(version = report.version, moved = report.moved, "segments fitted"),
+                Err(refusal) => tracing::info!(key = refusal.key, "no fit: {}", refusal.detail),
+            }
+        });
+        Ok(())
+    }
+
+    async fn stop_fit(&self, caller: &StaffCaller) -> Result<(), Refusal> {
+        allowed(caller)?;
         self.fitting.stop();
         Ok(())
     }
+}
+
+fn allowed(caller: &StaffCaller) -> Result<(), Refusal> {
+    if caller.role.may_see_segments() { Ok(()) } else { Err(Refusal::forbidden("The segments are for marketing.")) }
+}
+
+fn registered((customers, bought): (i64, i64)) -> Registered {
+    Registered { customers: customers.unsigned_abs(), bought: bought.unsigned_abs() }
 }
 
 fn worth(worth: &Worth) -> SegmentWorth {
@@ -96,28 +138,45 @@ fn worth(worth: &Worth) -> SegmentWorth {
     SegmentWorth { alive, purchases: worth.purchases, value: worth.amount() }
 }
 
-/// Of the number of segments that was taken.
+/// Of the number of segments that was taken; of niches it is not known.
 fn stability(model: &segmentation::Model) -> Option<f64> {
+    if model.report().method != SegmentMethod::KMeans {
+        return None;
+    }
     let taken = model.segments().len();
     let mut tried = model.report().stability.iter();
     tried.find(|(number, _)| usize::from(*number) == taken).map(|(_, stable)| *stable)
 }
 
-fn niches(found: &segmentation::Niches) -> SegmentNiches {
+/// What the other method makes of the same customers.
+fn beside(report: &segmentation::Report) -> Option<OtherDivision> {
     let money = |minor: f64| Amount(minor.round() as i64);
-    let row = |niche: &segmentation::Segment| NicheRow {
-        name: niche.name.clone(),
-        size: niche.size,
-        recency_days: niche.recency_days,
-        frequency: niche.frequency,
-        average_basket: money(niche.average_order),
-        revenue: money(niche.revenue),
+    let row = |group: &segmentation::Segment| GroupRow {
+        name: group.name.clone(),
+        size: group.size,
+        recency_days: group.recency_days,
+        frequency: group.frequency,
+        average_basket: money(group.average_order),
+        revenue: money(group.revenue),
     };
-    SegmentNiches {
-        niches: found.niches.iter().map(row).collect(),
-        found: found.found,
-        apart: found.apart.as_ref().map(row),
-        agreement: found.agreement,
+    match (&report.niches, &report.divided) {
+        (Some(found), _) => Some(OtherDivision {
+            method: SegmentMethod::Dbscan,
+            groups: found.niches.iter().map(row).collect(),
+            found: found.found,
+            apart: found.apart.as_ref().map(row),
+            agreement: found.agreement,
+            silhouette: found.silhouette,
+        }),
+        (None, Some(divided)) => Some(OtherDivision {
+            method: SegmentMethod::KMeans,
+            groups: divided.segments.iter().map(row).collect(),
+            found: u32::try_from(divided.segments.len()).unwrap_or(u32::MAX),
+            apart: None,
+            agreement: divided.agreement,
+            silhouette: divided.silhouette,
+        }),
+        (None, None) => None,
     }
 }
 

@@ -6,12 +6,15 @@
 
 mod fit;
 pub mod night;
+mod origins;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
+use contract::Refusal;
+use contract::marketing::Division;
 use domain::segment::{TakenBack, Visits};
 use domain::{Amount, CategoryId, Currency, CustomerId, Locale, SegmentModelId, SegmentName, SegmentReason};
 use events::Event;
@@ -25,9 +28,12 @@ use crate::Shop;
 use crate::clock::Draw;
 
 pub use fit::{FitReport, Progress, Stage, fit};
+pub(crate) use origins::Newcomer;
 
 /// Models are small and few; more than this is somebody fitting all day.
 const MODELS_KEPT: usize = 16;
+/// More segments than this nobody can tell apart.
+const MOST_SEGMENTS: u8 = 64;
 /// A gap worth telling in a reason.
 const LONG_AWAY_DAYS: i64 = 30;
 
@@ -105,6 +111,20 @@ impl Models {
 }
 
 impl Shop {
+    /// Says how the next fit divides customers.
+    ///
+    /// # Errors
+    /// `segment-count` for a number of segments that cannot be, else when the store is away.
+    pub async fn set_division(&self, division: Division) -> Result<(), Refusal> {
+        if division.segments.is_some_and(|count| !(1..=MOST_SEGMENTS).contains(&count)) {
+            let detail = format!("Segments are 1 to {MOST_SEGMENTS}, or as many as the customers show.");
+            return Err(Refusal::unacceptable("segment-count", detail));
+        }
+        let Division { method, segments } = division;
+        let kept = store::segments::Division { method, segments };
+        self.store.set_division(kept).await.map_err(|error| self.failed(&error))
+    }
+
     /// The name of a segment of a model; newcomers for `None` and for index 0.
     ///
     /// # Errors

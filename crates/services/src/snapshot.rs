@@ -63,6 +63,12 @@ impl Snapshot {
         self.products.values().map(|shelved| &shelved.product)
     }
 
+    /// Where the chain's days begin.
+    #[must_use]
+    pub fn zone(&self) -> Tz {
+        self.zone
+    }
+
     /// Where a store's days begin.
     #[must_use]
     pub fn zone_of(&self, store: StoreId) -> Tz {

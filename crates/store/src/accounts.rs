@@ -188,7 +188,7 @@ pub async fn erase(
     sqlx::query(
         "update customers c set phone = null, external_id = null, name = '', email = null, birth_month = null, \
              birth_day = null, locale = 'en', marketing_consent = false, static_code = n.code, code_handle = n.handle, \
-             code_secret = n.secret, erased_at = $5, offers_version = offers_version + 1 \
+             code_secret = n.secret, invited_by = null, erased_at = $5, offers_version = offers_version + 1 \
          from unnest($1::uuid[], $2::text[], $3::bigint[], $4::bytea[]) as n (id, code, handle, secret) where c.id = n.id",
     )
     .bind(&ids)
@@ -294,7 +294,7 @@ pub async fn merge(
         "update customers n set phone = coalesce(n.phone, $3), name = case when n.name = '' then o.name else n.name end, \
              email = coalesce(n.email, o.email), birth_month = coalesce(n.birth_month, o.birth_month), \
              birth_day = case when n.birth_month is null then o.birth_day else n.birth_day end, \
-             created_at = least(n.created_at, o.created_at), savings = n.savings + o.savings, \
+             created_at = least(n.created_at, o.created_at), invited_by = coalesce(n.invited_by, nullif(o.invited_by, n.id)), savings = n.savings + o.savings, \
              offers_version = n.offers_version + 1 \
          from customers o where n.id = $2 and o.id = $1",
     )

@@ -8,6 +8,7 @@ use domain::{Amount, CustomerId, Locale, Phone, SegmentModelId};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::segments::origins::Origin;
 use crate::{Store, StoreError, Tx};
 
 /// A customer as stored. Money is in minor units of the shop's currency.
@@ -44,6 +45,8 @@ pub struct Customer {
     pub merged_into: Option<CustomerId>,
     /// Nobody any more.
     pub erased: bool,
+    /// What a link says that they send to others.
+    pub invite_code: String,
 }
 
 /// What is needed to make a customer; everything else begins empty, in the newcomers' segment.
@@ -58,8 +61,10 @@ pub struct NewCustomer {
     pub name: String,
     pub locale: Locale,
     pub created_at: DateTime<Utc>,
-    /// The model in use, so that its newcomers count this one.
+    /// The model in use, so that its newcomers count this one, and what it expects of them: 0 is nothing.
     pub segment_model: Option<SegmentModelId>,
+    pub segment_index: u16,
+    pub origin: Origin,
 }
 
 /// The profile as the customer edits it, whole.
@@ -122,6 +127,7 @@ struct Row {
     offers_version: i64,
     merged_into: Option<Uuid>,
     erased: bool,
+    invite_code: String,
 }
 
 fn corrupt(why: impl ToString) -> StoreError {
@@ -162,6 +168,7 @@ impl TryFrom<Row> for Customer {
             offers_version: row.offers_version,
             merged_into: row.merged_into.map(CustomerId),
             erased: row.erased,
+            invite_code: row.invite_code,
         })
     }
 }
@@ -172,7 +179,8 @@ macro_rules! select {
         concat!(
             "select id, external_id, phone, static_code, code_handle, code_secret, name, email, birth_month, birth_day, ",
             "locale, marketing_consent, created_at, savings, visits, spent, first_purchase_at, last_purchase_at, ",
-            "composition, segment_model, segment_index, offers_version, merged_into, erased_at is not null as erased from customers ",
+            "composition, segment_model, segment_index, offers_version, merged_into, erased_at is not null as erased, ",
+            "invite_code from customers ",
             $rest
         )
     };
@@ -264,15 +272,28 @@ async fn insert(tx: &mut Tx, new: &NewCustomer, statement: &'static str) -> Resu
         .bind(new.locale.tag())
         .bind(new.created_at)
         .bind(new.segment_model.map(|model| model.0))
+        .bind(i16::try_from(new.segment_index).unwrap_or(0))
+        .bind(new.origin.store.map(|store| store.0))
+        .bind(new.origin.hour.map(i16::from))
+        .bind(new.origin.invited_by.map(|customer| customer.0))
         .execute(&mut **tx)
         .await?;
     Ok(done.rows_affected() == 1)
 }
 
-const INSERT: &str = "insert into customers (id, external_id, phone, static_code, code_handle, code_secret, name, locale, \
-    created_at, segment_model) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-const INSERT_UNLESS_TAKEN: &str = "insert into customers (id, external_id, phone, static_code, code_handle, code_secret, \
-    name, locale, created_at, segment_model) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) on conflict do nothing";
+macro_rules! insert {
+    ($rest:literal) => {
+        concat!(
+            "insert into customers (id, external_id, phone, static_code, code_handle, code_secret, name, locale, created_at, ",
+            "segment_model, segment_index, registered_store, registered_hour, invited_by) ",
+            "values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
+            $rest
+        )
+    };
+}
+
+const INSERT: &str = insert!("");
+const INSERT_UNLESS_TAKEN: &str = insert!(" on conflict do nothing");
 
 /// A customer's new counter of savings, and who they are now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -3,7 +3,9 @@
 //! One definition of the features, twice: kept up by each purchase ([`write`]), and computed from all receipts that are
 //! not cancelled ([`refresh`]). A test of `services` holds them together.
 
+mod division;
 mod habits;
+pub mod origins;
 
 use chrono::{DateTime, Utc};
 use domain::{Currency, CustomerId, SegmentModelId};
@@ -13,6 +15,7 @@ use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx};
 
+pub use division::{Division, division};
 pub use habits::{Habits, gap_squares, of_import};
 
 /// What the segmentation knows of one customer. Money in minor units.

@@ -7,6 +7,7 @@ use services::clock::{Draw, Entropy};
 use sha2::{Digest, Sha256};
 use store::catalogue::{NewCategory, NewProduct};
 use store::customers::NewCustomer;
+use store::segments::origins::Origin;
 use store::shop::Settings;
 use store::{Store, StoreError, Tx};
 
@@ -141,6 +142,8 @@ async fn customers(
             locale: Locale::En,
             created_at: now,
             segment_model: None,
+            segment_index: 0,
+            origin: Origin::default(),
         };
         store::customers::create(tx, &customer).await?;
         codes.push(code.as_str().to_owned());

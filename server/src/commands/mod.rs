@@ -8,6 +8,7 @@ pub mod ledger;
 pub mod policy;
 pub mod replay;
 pub mod seed;
+pub mod segments;
 pub mod simulate;
 pub mod till;
 pub mod till_sim;

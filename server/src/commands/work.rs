@@ -1,18 +1,10 @@
 //! `kava work`: what happens behind the counter. Announces events, forgets what is old, and fits the segments at night;
 //! `--once` does one of these and ends.
 
-use std::time::Duration;
-
 use clap::ValueEnum;
-use domain::Locale;
-use domain::segment::Drift;
 use services::lifetime::Forecast;
-use services::segment::{FitReport, Stage};
-use services::{Shop, relay, segment};
+use services::{Shop, relay};
 use store::event_log::PgLog;
-
-/// Of a fit that takes long.
-const BETWEEN_LINES: Duration = Duration::from_secs(1);
 
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -51,8 +43,7 @@ pub async fn run(args: Args, shop: &Shop) -> anyhow::Result<()> {
     let bus = PgLog(shop.store().clone());
     match args.once {
         Some(Job::Segment) => {
-            let report = fit_told(shop).await.map_err(|refusal| anyhow::anyhow!("{}", refusal.detail))?;
-            print!("{}", words(&report));
+            super::segments::fit(shop).await?;
         }
         Some(Job::Lifetime) => {
             let forecast = shop.foretell().await.map_err(|refusal| anyhow::anyhow!("{}", refusal.detail))?;
@@ -87,31 +78,6 @@ pub async fn run(args: Args, shop: &Shop) -> anyhow::Result<()> {
         }
     }
     Ok(())
-}
-
-/// Fits, and says on the standard error how far it is whenever that changes.
-async fn fit_told(shop: &Shop) -> Result<FitReport, contract::Refusal> {
-    let fit = segment::fit(shop);
-    tokio::pin!(fit);
-    let mut told = None;
-    loop {
-        tokio::select! {
-            report = &mut fit => return report,
-            () = tokio::time::sleep(BETWEEN_LINES) => {
-                let now = shop.fitting().told();
-                if let Some((stage, done, of)) = now.filter(|_| now != told) {
-                    let what = match stage {
-                        Stage::Reading => "customers read",
-                        Stage::Learning => "numbers of segments tried",
-                        Stage::Placing => "customers placed",
-                    };
-                    let of = if of > 0 { format!(" of {of}") } else { String::new() };
-                    eprintln!("{done}{of} {what}");
-                }
-                told = now;
-            }
-        }
-    }
 }
 
 /// What a forecast found, for people.
@@ -155,55 +121,6 @@ fn forecast_words(forecast: &Forecast) -> String {
             worth.purchases,
             worth.amount().minor()
         ));
-    }
-    text
-}
-
-/// What a fit found, for people.
-fn words(report: &FitReport) -> String {
-    let mut text = format!(
-        "Model {}: {} customers, {} segments, silhouette {:.3}.\n",
-        report.version,
-        report.samples,
-        report.segments.len(),
-        report.silhouette
-    );
-    let tried = report.tried.iter().map(|(k, s)| format!("{k}: {s:.3}")).collect::<Vec<_>>().join(", ");
-    text.push_str(&format!("Silhouettes by number of segments: {tried}.\n"));
-    let found = report.stability.iter().map(|(k, s)| format!("{k}: {s:.2}")).collect::<Vec<_>>().join(", ");
-    text.push_str(&format!("How far each is found again among customers drawn again: {found}.\n"));
-    text.push_str(&format!("{} segments are those of the fit before.\n", report.kept));
-    if let Some(drift) = report.drift {
-        let alarm =
-            if drift.worst() >= Drift::ALARM { " Customers are no longer those of the fit before." } else { "" };
-        text.push_str(&format!(
-            "Drift since then (0.1 is noticed, 0.25 is another crowd): recency {:.2}, visits {:.2}, spend {:.2}, basket {:.2}, segments \
-             {:.2}.{alarm}\n",
-            drift.recency, drift.frequency, drift.monetary, drift.average_order, drift.segments
-        ));
-    }
-    let customers = report.samples.max(1) as f64;
-    for (i, segment) in report.segments.iter().enumerate() {
-        let money = |minor: f64| {
-            let amount = domain::Amount(minor.round() as i64);
-            report.currency.map_or_else(|| amount.0.to_string(), |currency| amount.display(currency, Locale::En))
-        };
-        text.push_str(&format!(
-            "{:>3}. {}\n     {} customers ({:.1} %), {:.0} visits, basket {}, {:.0} days ago (medians); brought {}\n     {}\n",
-            i + 1,
-            segment.name.words(Locale::En),
-            segment.size,
-            100.0 * segment.size as f64 / customers,
-            segment.frequency,
-            money(segment.average_order),
-            segment.recency_days,
-            money(segment.revenue),
-            segment.name.words(Locale::Ru),
-        ));
-    }
-    text.push_str(&format!("{} customers are called something else than before.\n", report.moved));
-    if report.repaired > 0 {
-        text.push_str(&format!("{} customers' features were brought in line with their receipts.\n", report.repaired));
     }
     text
 }

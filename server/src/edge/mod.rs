@@ -4,6 +4,7 @@ pub mod assets;
 pub mod client;
 pub mod faults;
 pub mod health;
+pub mod join;
 pub mod metrics;
 pub mod pages;
 pub mod preferences;
@@ -108,6 +109,7 @@ pub fn router(edge: &Edge, site: Option<&Site>) -> anyhow::Result<Router> {
             let fallback = Fallback { files: site.files(), not_found: pages.not_found.clone() };
             router
                 .merge(pages.router)
+                .merge(join::router())
                 .merge(preferences::router().layer(from_fn_with_state(edge.clone(), visitor::introduce)))
                 .merge(site.router()?)
                 .fallback(move |request: Request| fallback.clone().answer(request))

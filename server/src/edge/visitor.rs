@@ -67,6 +67,7 @@ async fn prove(edge: &Edge, parts: &Parts) -> Result<Visitor, Refusal> {
         customer_token,
         staff_token,
         secure,
+        origin: edge.rules.origin.clone(),
     })
 }
 

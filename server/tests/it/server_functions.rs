@@ -23,6 +23,8 @@ const REVIEWED: &[&str] = &[
     "POST /fn/v1/demo/messages",
     "POST /fn/v1/home",
     "POST /fn/v1/home/choose-card",
+    "POST /fn/v1/marketing/divide",
+    "POST /fn/v1/marketing/fit",
     "POST /fn/v1/marketing/offer-terms",
     "POST /fn/v1/marketing/offers",
     "POST /fn/v1/marketing/roll-back-model",

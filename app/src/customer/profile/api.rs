@@ -2,13 +2,23 @@
 
 use contract::customer::Profile;
 use leptos::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use crate::fault::{Answer, Fault};
 
+/// The profile, and the whole link that invites somebody else.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProfileShown {
+    pub profile: Profile,
+    pub invitation: String,
+}
+
 #[server(prefix = "/fn", endpoint = "v1/profile")]
-pub async fn load_profile() -> Result<Profile, Fault> {
+pub async fn load_profile() -> Result<ProfileShown, Fault> {
     let caller = crate::visitor::customer()?;
-    Ok(crate::visitor::customer_api()?.profile(caller).await?)
+    let profile = crate::visitor::customer_api()?.profile(caller).await?;
+    let invitation = format!("{}/join?from={}", crate::visitor::visitor()?.origin, profile.invite_code);
+    Ok(ProfileShown { profile, invitation })
 }
 
 /// Saves what the form sends. `form` says which one: the welcome page asks for the name alone; the profile sends

@@ -1,13 +1,12 @@
 //! `/profile`
 
-use contract::customer::Profile;
 use domain::Locale;
 use leptos::form::ActionForm;
 use leptos::prelude::*;
 use leptos_meta::Title;
 use leptos_router::hooks::use_query_map;
 
-use super::api::{DeleteAccount, SaveProfile, SignOut, load_profile};
+use super::api::{DeleteAccount, ProfileShown, SaveProfile, SignOut, load_profile};
 use super::state::is_field;
 use crate::customer::frame::{Frame, SignedIn, refused};
 use crate::customer::offline;
@@ -15,6 +14,7 @@ use crate::customer::sign_in::told;
 use crate::fault::Fault;
 use crate::i18n::{Text, tr, use_locale};
 use crate::page::{Theme, use_page};
+use crate::ui::barcode::QrCode;
 use crate::ui::{Checkbox, FaultNotice, Icon, Notice, SubmitButton, TextField, Tone, date, icon, loaded};
 
 const TITLE: Text = Text::new("Profile", "Профиль");
@@ -38,6 +38,12 @@ const CONSENT: Text = Text::new(
 );
 const SAVE: Text = Text::new("Save", "Сохранить");
 const SAVED: Text = Text::new("Saved.", "Сохранено.");
+const INVITE: Text = Text::new("Invite a friend", "Пригласить друга");
+const INVITE_HINT: Text = Text::new(
+    "Show them the code or send the link: their card is made in a minute. It says who sent it, and nothing else about you.",
+    "Покажите код или отправьте ссылку: карта появится за минуту. В ссылке только то, что пригласили вы.",
+);
+const INVITE_QR: Text = Text::new("QR code of your invitation", "QR-код вашего приглашения");
 const LOOK: Text = Text::new("Language and look", "Язык и вид");
 const LANGUAGE: Text = Text::new("Language", "Язык");
 const THEME: Text = Text::new("Theme", "Тема");
@@ -85,7 +91,7 @@ fn skeleton() -> AnyView {
     view! { <div class="skeleton skeleton--form" aria-busy="true"></div> }.into_any()
 }
 
-fn show(profile: Profile) -> AnyView {
+fn show(ProfileShown { profile, invitation }: ProfileShown) -> AnyView {
     let since = date::day_and_year(profile.member_since, use_locale());
     let saved = use_query_map().read_untracked().get_str("saved").is_some();
     view! {
@@ -100,6 +106,14 @@ fn show(profile: Profile) -> AnyView {
                 refused=refused()
                 saved=saved
             />
+        </section>
+        <section class="panel stack" aria-labelledby="invite">
+            <h2 id="invite">{tr(INVITE)}</h2>
+            <p class="soft">{tr(INVITE_HINT)}</p>
+            <div class="invitation">
+                <QrCode text=invitation.clone() label=tr(INVITE_QR)/>
+                <a href=invitation.clone() rel="external">{invitation.clone()}</a>
+            </div>
         </section>
     }
     .into_any()

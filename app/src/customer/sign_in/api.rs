@@ -65,7 +65,8 @@ pub async fn load_waiting() -> Result<Option<Waiting>, Fault> {
 pub async fn prove(code: String, next: String) -> Result<Answer<String>, Fault> {
     use super::state::read_code;
     use crate::address::{in_query, safe_next};
-    use crate::customer::reply::{set_cookie, settle};
+    use crate::customer::reply::{cookie, set_cookie, settle};
+    use crate::visitor::CAME_COOKIE;
 
     let visitor = crate::visitor::visitor()?;
     let form = format!("/sign-in/code?next={}", in_query(&next));
@@ -77,7 +78,9 @@ pub async fn prove(code: String, next: String) -> Result<Answer<String>, Fault> 
         let wrong = contract::Refusal::unacceptable("code-wrong", "A code has six digits.");
         return Ok(settle(Err(wrong), &form, "/"));
     };
-    let signed_in = crate::visitor::customer_api()?.sign_in(&waiting.phone, &code, visitor.ip, visitor.locale).await;
+    let came = super::state::came(cookie(CAME_COOKIE).as_deref().unwrap_or_default());
+    let api = crate::visitor::customer_api()?;
+    let signed_in = api.sign_in(&waiting.phone, &code, visitor.ip, visitor.locale, &came).await;
     let signed_in = match signed_in {
         Ok(signed_in) => signed_in,
         Err(refusal) => return Ok(settle(Err(refusal), &form, "/")),
@@ -85,6 +88,7 @@ pub async fn prove(code: String, next: String) -> Result<Answer<String>, Fault> 
     let expires = signed_in.expires_at.format("Expires=%a, %d %b %Y %H:%M:%S GMT").to_string();
     set_cookie(crate::visitor::CUSTOMER_COOKIE, &signed_in.token.0, &expires)?;
     set_cookie(WAITING_COOKIE, "", "Max-Age=0")?;
+    set_cookie(CAME_COOKIE, "", "Max-Age=0")?;
     let go = if signed_in.registered { "/welcome".to_owned() } else { safe_next(&next).to_owned() };
     Ok(settle(Ok(go.clone()), &form, &go))
 }

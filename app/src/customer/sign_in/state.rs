@@ -1,6 +1,7 @@
 //! What was typed, read kindly: phones and codes.
 
-use domain::{Phone, PhoneError};
+use contract::customer::CameBy;
+use domain::{Phone, PhoneError, StoreId};
 
 /// Digits of a one-time code.
 pub const CODE_DIGITS: usize = 6;
@@ -26,9 +27,31 @@ pub fn read_code(text: &str) -> Option<String> {
     (code.len() == CODE_DIGITS && code.bytes().all(|b| b.is_ascii_digit())).then_some(code)
 }
 
+/// The link that somebody came by, as its cookie says it: a store's id, `~`, and the code of who sent them.
+#[must_use]
+pub fn came(cookie: &str) -> CameBy {
+    let (store, invite) = cookie.split_once('~').unwrap_or_default();
+    CameBy {
+        store: store.parse().ok().map(StoreId),
+        invite: (1..=64).contains(&invite.len()).then(|| invite.to_owned()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_cookie_says_who_sent_somebody() {
+        let store = "0192a3b4-0000-7000-8000-00000000000a";
+        let both = came(&format!("{store}~c0ffee"));
+        assert_eq!((both.store.unwrap().to_string().as_str(), both.invite.as_deref()), (store, Some("c0ffee")));
+        assert_eq!(came("~c0ffee").store, None);
+        for text in ["", "~", "soho", "soho~", &"~".repeat(200)] {
+            assert_eq!(came(text).store, None, "{text}");
+        }
+        assert_eq!(came("nonsense~").invite, None);
+    }
 
     #[test]
     fn a_code_is_read_as_people_paste_it() {

@@ -212,7 +212,7 @@ fn NameForm() -> impl IntoView {
             </div>
             <Suspense fallback=|| view! { <div class="skeleton skeleton--card"></div> }>
                 {move || profile.get().map(|answer| {
-                    let name = answer.map(|profile| profile.name).unwrap_or_default();
+                    let name = answer.map(|shown| shown.profile.name).unwrap_or_default();
                     view! { <NameFields name=name refused=refused()/> }.into_any()
                 })}
             </Suspense>

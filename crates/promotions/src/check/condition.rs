@@ -48,8 +48,8 @@ pub(super) fn check(condition: &Condition, coupons: &HashSet<CampaignId>, depth:
         Condition::Customers(ids) => path.at("customers", |path| path.some(ids)),
         Condition::Stores(ids) => path.at("stores", |path| path.some(ids)),
         Condition::Segment(test) => path.at("segment", |path| {
-            path.refuse_unless(test.newcomers || test.names_profiles(), "impossible", || {
-                "No segment is meant: name `presence`, `habit` or `basket`, or set `newcomers`.".to_owned()
+            path.refuse_unless(test.newcomers || test.apart || test.names_profiles(), "impossible", || {
+                "No segment is meant: name `presence`, `habit` or `basket`, or set `newcomers` or `apart`.".to_owned()
             });
         }),
         Condition::Visits(range) => path.at("visits", |path| path.range(range.at_least, range.at_most)),

@@ -29,3 +29,40 @@ pub fn adjusted_rand_index<L: Ord + Copy>(one: &[L], other: &[L]) -> f64 {
     let most = f64::midpoint(in_first, in_second);
     if (most - expected).abs() < f64::EPSILON * most.max(1.0) { 1.0 } else { (together - expected) / (most - expected) }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::adjusted_rand_index;
+
+    /// As scikit-learn's documentation and Hubert and Arabie have them.
+    #[test]
+    fn the_adjusted_rand_index_is_as_published() {
+        for (a, b, expected) in [
+            (vec![0, 0, 1, 1], vec![0, 0, 1, 1], 1.0),
+            (vec![0, 0, 1, 1], vec![1, 1, 0, 0], 1.0),
+            (vec![0, 0, 1, 2], vec![0, 0, 1, 1], 0.571_428_571_428_571_4),
+            (vec![0, 0, 1, 1], vec![0, 0, 1, 2], 0.571_428_571_428_571_4),
+            (vec![0, 0, 0, 0], vec![0, 1, 2, 3], 0.0),
+            (vec![0, 0, 1, 1], vec![0, 1, 0, 1], -0.5),
+            (vec![], vec![], 1.0),
+            (vec![0, 1, 2], vec![0, 1, 2], 1.0),
+        ] {
+            assert!((adjusted_rand_index(&a, &b) - expected).abs() < 1e-12, "{a:?} {b:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn it_does_not_depend_on_names_or_on_who_is_first(pairs in prop::collection::vec((0..4_usize, 0..4_usize), 0..40)) {
+            let (a, b): (Vec<usize>, Vec<usize>) = pairs.into_iter().unzip();
+            let index = adjusted_rand_index(&a, &b);
+            prop_assert!((-1.0..=1.0).contains(&index));
+            prop_assert!((index - adjusted_rand_index(&b, &a)).abs() < 1e-12);
+            let renamed: Vec<usize> = a.iter().map(|name| 9 - name).collect();
+            prop_assert!((index - adjusted_rand_index(&renamed, &b)).abs() < 1e-12);
+            prop_assert!((adjusted_rand_index(&a, &a) - 1.0).abs() < 1e-12);
+        }
+    }
+}

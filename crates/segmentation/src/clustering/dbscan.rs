@@ -64,7 +64,7 @@ impl ParamGuard for DbscanParams {
 
 /// What a fit found: the cluster of each row, and the cores, by which newcomers are placed.
 #[derive(Clone, Serialize, Deserialize)]
-#[serde(from = "Stored", into = "Stored")]
+#[serde(try_from = "Stored", into = "Stored")]
 pub struct Dbscan {
     stored: Stored,
     cores: std::sync::Arc<KdTree>,
@@ -81,16 +81,34 @@ struct Stored {
     of_cores: Vec<u32>,
 }
 
-impl From<Stored> for Dbscan {
-    fn from(stored: Stored) -> Self {
-        let cores = std::sync::Arc::new(KdTree::over(&stored.cores, stored.width));
-        Self { stored, cores }
+/// What comes from outside is checked once, so that nothing after it can be out of bounds.
+impl TryFrom<Stored> for Dbscan {
+    type Error = String;
+
+    fn try_from(stored: Stored) -> Result<Self, String> {
+        let known = |cluster: &u32| *cluster < stored.clusters;
+        if stored.cores.len() != stored.of_cores.len().saturating_mul(stored.width) {
+            return Err("cores and their clusters are not as many".to_owned());
+        }
+        if !stored.of_cores.iter().all(known) || !stored.labels.iter().flatten().all(known) {
+            return Err("a cluster that was not found".to_owned());
+        }
+        if stored.cores.iter().any(|x| !x.is_finite()) || !stored.rules.reach.is_finite() {
+            return Err("numbers that are not finite".to_owned());
+        }
+        Ok(Self::over(stored))
     }
 }
 
 impl From<Dbscan> for Stored {
     fn from(dbscan: Dbscan) -> Self {
         dbscan.stored
+    }
+}
+
+impl PartialEq for Dbscan {
+    fn eq(&self, other: &Self) -> bool {
+        self.stored == other.stored
     }
 }
 
@@ -101,6 +119,24 @@ impl std::fmt::Debug for Dbscan {
 }
 
 impl Dbscan {
+    fn over(stored: Stored) -> Self {
+        let cores = std::sync::Arc::new(KdTree::over(&stored.cores, stored.width));
+        Self { stored, cores }
+    }
+
+    /// What places newcomers: the same without the rows that it was learned from.
+    #[must_use]
+    pub fn without_labels(mut self) -> Self {
+        self.stored.labels = Vec::new();
+        self
+    }
+
+    /// Columns of a row.
+    #[must_use]
+    pub fn width(&self) -> usize {
+        self.stored.width
+    }
+
     /// The cluster of each row; `None` for those that stand apart.
     #[must_use]
     pub fn labels(&self) -> &[Option<u32>] {
@@ -235,7 +271,8 @@ fn find(rules: &DbscanRules, rows: &Rows) -> Result<Dbscan, ClusterError> {
     if rows.width == 0 || rows.count == 0 {
         let labels = vec![None; rows.count];
         let (cores, of_cores) = (Vec::new(), Vec::new());
-        return Ok(Stored { rules: rules.clone(), width: rows.width, labels, clusters: 0, cores, of_cores }.into());
+        let stored = Stored { rules: rules.clone(), width: rows.width, labels, clusters: 0, cores, of_cores };
+        return Ok(Dbscan::over(stored));
     }
     let distinct = Distinct::of(rows);
     let tree = KdTree::over(&distinct.flat, rows.width);
@@ -296,7 +333,7 @@ fn find(rules: &DbscanRules, rows: &Rows) -> Result<Dbscan, ClusterError> {
             });
         }
     }
-    Ok(Stored { rules: rules.clone(), width: rows.width, labels, clusters, cores, of_cores }.into())
+    Ok(Dbscan::over(Stored { rules: rules.clone(), width: rows.width, labels, clusters, cores, of_cores }))
 }
 
 struct Search<'a> {

@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use async_trait::async_trait;
 use contract::Refusal;
 use contract::customer::{
-    CodeSent, CustomerApi, CustomerCaller, DemoMessage, FeedEntry, Home, Menu, Profile, ProfileEdit, SavingsPage,
-    SignedIn,
+    CameBy, CodeSent, CustomerApi, CustomerCaller, DemoMessage, FeedEntry, Home, Menu, Profile, ProfileEdit,
+    SavingsPage, SignedIn,
 };
 use domain::{Card, CardId, Locale, Phone};
 use serde_json::json;
@@ -23,8 +23,15 @@ impl CustomerApi for Shop {
         self.send_code(phone, from, locale).await
     }
 
-    async fn sign_in(&self, phone: &Phone, code: &str, from: IpAddr, locale: Locale) -> Result<SignedIn, Refusal> {
-        self.sign_customer_in(phone, code, from, locale).await
+    async fn sign_in(
+        &self,
+        phone: &Phone,
+        code: &str,
+        from: IpAddr,
+        locale: Locale,
+        came: &CameBy,
+    ) -> Result<SignedIn, Refusal> {
+        self.sign_customer_in(phone, code, from, locale, came).await
     }
 
     async fn authenticate(&self, token: &str) -> Result<Option<CustomerCaller>, Refusal> {

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use chrono::TimeDelta;
-use contract::customer::{CustomerCaller, SignedIn};
+use contract::customer::{CameBy, CustomerCaller, SignedIn};
 use contract::{Kind, Refusal};
 use domain::code::{CodeHandle, RotatingSecret, StaticCode};
 use domain::{CustomerId, Locale, Phone};
@@ -16,6 +16,8 @@ use super::one_time_code::is_code;
 use super::{neighbourhood, token_hash};
 use crate::Shop;
 use crate::clock::Draw;
+use crate::segment::Newcomer;
+use crate::snapshot::Snapshot;
 use crate::till::Stop;
 
 /// A log-in that is not used for so long is over…
@@ -37,14 +39,17 @@ impl Shop {
         code: &str,
         from: IpAddr,
         locale: Locale,
+        came: &CameBy,
     ) -> Result<SignedIn, Refusal> {
         self.limited(&format!("tries:address:{}", neighbourhood(from)), TRIES_AN_ADDRESS, HOUR).await?;
         let code: String = code.chars().filter(|c| !c.is_whitespace() && *c != '-').take(7).collect();
-        self.prove(phone, &code, locale).await.map_err(|stop| self.refused(stop))
+        self.prove(phone, &code, locale, came).await.map_err(|stop| self.refused(stop))
     }
 
-    async fn prove(&self, phone: &Phone, code: &str, locale: Locale) -> Result<SignedIn, Stop> {
+    async fn prove(&self, phone: &Phone, code: &str, locale: Locale, came: &CameBy) -> Result<SignedIn, Stop> {
         let (now, pepper, phones) = (self.clock.now(), self.pepper().await?, self.phone_pepper().await?);
+        // Asked for before the transaction has its connection.
+        let shop = self.snapshot().await.ok();
         let mut tx = self.store.begin().await?;
         store::logins::lock_phone(&mut tx, phone).await?;
         let sent = store::logins::code(&mut tx, phone).await?;
@@ -63,7 +68,7 @@ impl Shop {
                 self.speak(&mut tx, customer.id, locale).await?;
                 (customer.id, false)
             }
-            None => (self.register(&mut tx, phone, &phones, locale).await?, true),
+            None => (self.register(&mut tx, phone, &phones, locale, (came, shop.as_deref())).await?, true),
         };
         let (token, hash) = self.new_token();
         let expires_at = now + AT_MOST;
@@ -79,9 +84,10 @@ impl Shop {
         phone: &Phone,
         phones: &[u8; 32],
         locale: Locale,
+        (came, shop): (&CameBy, Option<&Snapshot>),
     ) -> Result<CustomerId, StoreError> {
         let now = self.clock.now();
-        let segment_model = store::segments::model_in_use(tx).await?;
+        let Newcomer { origin, segment_model, segment_index } = self.newcomer(tx, came, shop, now).await?;
         for _ in 0..DRAWS {
             let new = NewCustomer {
                 id: CustomerId(self.entropy.id(now)),
@@ -94,6 +100,8 @@ impl Shop {
                 locale,
                 created_at: now,
                 segment_model,
+                segment_index,
+                origin,
             };
             if store::customers::create_unless_taken(tx, &new).await? {
                 self.remember_limits(tx, phones, phone, new.id).await?;

@@ -68,10 +68,10 @@ async fn who_still_comes_is_worth_more_than_who_stopped() {
     assert!(worth(lately).value > worth(long_ago).value, "{:?}", dashboard.rows);
     assert!(dashboard.lifetime.unwrap().error > 0.0);
     // Beside the segments, what density sees of the same customers: everybody is in a niche or stands apart, once.
-    let niches = dashboard.model.unwrap().niches.unwrap();
-    assert!(niches.found as usize == niches.niches.len() && (-1.0..=1.0).contains(&niches.agreement), "{niches:?}");
-    let placed: u64 = niches.niches.iter().chain(&niches.apart).map(|niche| niche.size).sum();
-    let brought: i64 = niches.niches.iter().chain(&niches.apart).map(|niche| niche.revenue.minor()).sum();
+    let niches = dashboard.model.unwrap().beside.unwrap();
+    assert!(niches.found as usize == niches.groups.len() && (-1.0..=1.0).contains(&niches.agreement), "{niches:?}");
+    let placed: u64 = niches.groups.iter().chain(&niches.apart).map(|niche| niche.size).sum();
+    let brought: i64 = niches.groups.iter().chain(&niches.apart).map(|niche| niche.revenue.minor()).sum();
     assert_eq!((placed, brought), (300, dashboard.revenue.minor()));
 }
 

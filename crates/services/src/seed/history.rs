@@ -9,6 +9,7 @@ use rand::{Rng, SeedableRng};
 use serde_json::json;
 use store::customers::NewCustomer;
 use store::receipts::{NewReceipt, NewReceiptLine};
+use store::segments::origins::Origin;
 use store::shop::Settings;
 use store::{StoreError, Tx};
 use uuid::Uuid;
@@ -124,6 +125,8 @@ pub(super) async fn seed(
             locale: Locale::En,
             created_at,
             segment_model: None,
+            segment_index: 0,
+            origin: Origin::default(),
         };
         store::customers::create(tx, &new).await?;
 

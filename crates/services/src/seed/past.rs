@@ -11,6 +11,7 @@ use store::StoreError;
 use store::customers::NewCustomer;
 use store::offers::{By, Mode, Offer, Terms};
 use store::receipts::NewReceipt;
+use store::segments::origins::Origin;
 use store::shop::Settings;
 use uuid::Uuid;
 
@@ -170,6 +171,8 @@ impl Past {
                     locale: Locale::En,
                     created_at: week_begins(self.begins, self.zone) - TimeDelta::days(1),
                     segment_model: None,
+                    segment_index: 0,
+                    origin: Origin::default(),
                 };
                 store::customers::create(&mut tx, &new).await.map_err(failed)?;
                 for offer in guest.offers.iter().filter(|offer| offer.at < now) {

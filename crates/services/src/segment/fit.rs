@@ -2,16 +2,16 @@
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use contract::Refusal;
 use domain::segment::Drift;
-use domain::{Currency, SegmentModelId, SegmentReason};
+use domain::{Currency, SegmentMethod, SegmentModelId, SegmentReason};
 use segmentation::{Facts, FitError, Model, Params};
-use store::segments::Whose;
+use store::segments::{Division, Whose};
 use store::{StoreError, Tx};
 use uuid::Uuid;
 
@@ -32,6 +32,7 @@ const PAUSE_WHILE_BUSY: Duration = Duration::from_millis(50);
 #[derive(Clone, Debug, PartialEq)]
 pub struct FitReport {
     pub version: u32,
+    pub method: SegmentMethod,
     pub samples: u64,
     pub silhouette: f64,
     /// The silhouette of every number of segments that was tried.
@@ -49,6 +50,9 @@ pub struct FitReport {
     /// In order of revenue.
     pub segments: Vec<segmentation::Segment>,
     pub currency: Option<Currency>,
+    /// What newcomers are expected by, where that says anything: learned from so many, and its gain
+    /// ([`segmentation::Prospects::gain`]).
+    pub prospects: Option<(u64, f64)>,
 }
 
 /// How far a fit is, and whether somebody wants it to stop. One a process: two fits never run at once.
@@ -58,6 +62,7 @@ pub struct Progress {
     done: AtomicU64,
     of: AtomicU64,
     stop: AtomicBool,
+    refused: Mutex<Option<Refusal>>,
 }
 
 /// What a fit is at.
@@ -82,6 +87,16 @@ impl Progress {
             _ => return None,
         };
         Some((stage, self.done.load(Ordering::Relaxed), self.of.load(Ordering::Relaxed)))
+    }
+
+    /// Why the last fit came to nothing, where it did.
+    #[must_use]
+    pub fn refused(&self) -> Option<Refusal> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn ended(&self, refused: Option<Refusal>) {
+        *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
     }
 
     /// Asks the fit to end. Until its model is in use nothing is changed by it; after that it finishes.
@@ -146,6 +161,7 @@ pub(super) async fn fit_where(
     drop(running);
     // The lock ends here, so that whoever tries next does not find this fit still at work.
     let _ = guard.rollback().await;
+    progress.ended(fitted.as_ref().err().cloned());
     fitted.map(Some)
 }
 
@@ -161,10 +177,12 @@ async fn fit_alone(shop: &Shop) -> Result<FitReport, Refusal> {
     let samples = samples(shop, &mut tx, now).await?;
     let titles = store::segments::category_titles(&mut tx).await.map_err(failed)?;
     let currency = store::segments::currency(&mut tx).await.map_err(failed)?;
+    let division = store::segments::division(&mut tx).await.map_err(failed)?;
     drop(tx);
     // One that this program cannot read says nothing of which segment is which.
     let before = shop.model_in_use().await.ok().flatten().map(|(_, model)| model);
-    let model = learn(samples, titles, before, shop.fitting.clone()).await?;
+    let model = learn(samples, params(division, titles), before, shop.fitting.clone()).await?;
+    let model = Arc::new(shop.with_prospects(model, now).await.map_err(failed)?);
 
     let id = SegmentModelId(shop.entropy.id(now));
     let (stored, report) = (json("segment model", &*model), json("segment report", model.report()));
@@ -175,10 +193,12 @@ async fn fit_alone(shop: &Shop) -> Result<FitReport, Refusal> {
     shop.models.keep(id, &model);
     let placing = Placing { id, model: &model, version, currency, now };
     let moved = placing.everybody(shop).await.map_err(failed)?;
+    shop.place_newcomers(id, &model).await.map_err(failed)?;
 
     let report = model.report();
     Ok(FitReport {
         version: u32::try_from(version).unwrap_or(0),
+        method: report.method,
         samples: report.samples,
         silhouette: report.silhouette,
         tried: report.tried.clone(),
@@ -189,6 +209,7 @@ async fn fit_alone(shop: &Shop) -> Result<FitReport, Refusal> {
         moved,
         segments: model.segments().to_vec(),
         currency,
+        prospects: model.prospects().map(|prospects| (prospects.customers, prospects.gain)),
     })
 }
 
@@ -231,22 +252,30 @@ async fn samples(shop: &Shop, tx: &mut Tx, now: DateTime<Utc>) -> Result<Vec<Fac
     }
 }
 
+/// As the chain divides its customers.
+fn params(division: Division, titles: BTreeMap<String, String>) -> Params {
+    let usual = Params::default();
+    let segments = division.segments.map_or(usual.segments, |count| (usize::from(count), usize::from(count)));
+    Params { method: division.method, segments, titles, ..usual }
+}
+
 async fn learn(
     samples: Vec<Facts>,
-    titles: BTreeMap<String, String>,
+    params: Params,
     before: Option<Arc<Model>>,
     progress: Arc<Progress>,
-) -> Result<Arc<Model>, Refusal> {
+) -> Result<Model, Refusal> {
     let fitted = tokio::task::spawn_blocking(move || {
-        let rules = Params { titles, ..Params::default() }.check()?;
+        let rules = params.check()?;
         segmentation::refit(&samples, &rules, SEED, before.as_deref(), &mut |done, of| {
             progress.at(2, done, of);
             if progress.is_stopped() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })
     });
     match fitted.await {
-        Ok(Ok(model)) => Ok(Arc::new(model)),
+        Ok(Ok(model)) => Ok(model),
         Ok(Err(error @ FitError::TooFew { .. })) => Err(Refusal::unacceptable("too-few-customers", error.to_string())),
+        Ok(Err(error @ FitError::NoNiches)) => Err(Refusal::unacceptable("no-niches", format!("{error}."))),
         Ok(Err(FitError::Cancelled)) | Err(_) => Err(stopped()),
         Ok(Err(error)) => Err(Refusal::unacceptable("fit-failed", error.to_string())),
     }
@@ -303,7 +332,8 @@ impl Placing<'_> {
             features.segment_model = Some(self.id.0);
             placed.push((features.id, features.segment_index));
             let to = self.model.name(u16::try_from(features.segment_index).unwrap_or(0));
-            if from != to {
+            // Who has not bought yet did nothing to be told of.
+            if from != to && !(from.is_new() && to.is_new()) {
                 let version = u32::try_from(self.version).unwrap_or(0);
                 let reason = SegmentReason::Fit { version, visits: visits(features), currency: self.currency };
                 let (change, event) = shop.announcement(features, &SegmentMove { from, to, reason }, self.now)?;

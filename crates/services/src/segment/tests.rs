@@ -6,8 +6,10 @@ use chrono::TimeDelta;
 use contract::Refusal;
 use domain::code::{CodeHandle, RotatingSecret, StaticCode};
 use sqlx::PgPool;
+use domain::SegmentMethod;
 use store::customers::NewCustomer;
 use store::segments::Whose;
+use store::segments::origins::Origin;
 use testkit::TestDatabase;
 
 use super::*;
@@ -54,6 +56,8 @@ impl Scene {
             locale: Locale::En,
             created_at: self.now,
             segment_model: None,
+            segment_index: 0,
+            origin: Origin::default(),
         };
         let mut tx = self.shop.store.begin().await.unwrap();
         store::customers::create(&mut tx, &new).await.unwrap();
@@ -364,4 +368,43 @@ async fn the_first_fit_waits_for_the_shops_own_night() {
     scene.crowd().await;
     assert_eq!(night::fit_when_due(&scene.shop).await, Ok(None));
     assert_eq!(scene.shop.zone().await.unwrap(), chrono_tz::Tz::Asia__Tokyo);
+}
+
+#[tokio::test]
+async fn the_chain_says_how_its_customers_are_divided() {
+    let scene = Scene::set().await;
+    scene.crowd().await;
+    let by = |method, segments| contract::marketing::Division { method, segments };
+    assert_eq!(fit(&scene.shop).await.unwrap().method, SegmentMethod::KMeans, "of a new shop");
+    scene.shop.set_division(by(SegmentMethod::KMeans, Some(2))).await.unwrap();
+    let report = fit(&scene.shop).await.unwrap();
+    assert_eq!((report.segments.len(), report.tried.len()), (2, 1));
+    for count in [0, 65] {
+        assert!(scene.shop.set_division(by(SegmentMethod::KMeans, Some(count))).await.unwrap_err().is("segment-count"));
+    }
+    // Thirty customers are too few for density: the segments that there are stay, and it is told why.
+    scene.shop.set_division(by(SegmentMethod::Dbscan, None)).await.unwrap();
+    assert!(fit(&scene.shop).await.unwrap_err().is("no-niches"));
+    assert!(scene.shop.fitting.refused().is_some_and(|refusal| refusal.is("no-niches")));
+    assert_eq!(scene.shop.model_in_use().await.unwrap().unwrap().0.version, report.version as i32);
+    for _ in 0..4 {
+        scene.crowd().await;
+    }
+    let dense = fit(&scene.shop).await.unwrap();
+    assert_eq!(
+        (dense.method, dense.segments.last().map(|last| &last.name)),
+        (SegmentMethod::Dbscan, Some(&SegmentName::Apart))
+    );
+    assert!(scene.shop.fitting.refused().is_none());
+    // Everybody is where the model places them, and the next purchase is placed by density too.
+    let (_, model) = scene.shop.model_in_use().await.unwrap().unwrap();
+    for features in scene.features().await.iter().filter(|features| features.visits > 0) {
+        assert_eq!(features.segment_index, index_of(&model, &facts(features, scene.now)));
+    }
+    let odd = scene.customer().await;
+    for day in 0..60 {
+        scene.buy(odd, day, &[("eclair", 900_000)]).await;
+    }
+    let placed = scene.features().await.into_iter().find(|features| features.id == odd.0).unwrap();
+    assert_eq!(model.name(placed.segment_index as u16), SegmentName::Apart);
 }

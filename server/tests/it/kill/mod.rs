@@ -10,6 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use contract::CustomerApi;
+use contract::customer::CameBy;
 use domain::{Locale, Phone};
 use serde_json::{Value, json};
 use server::config::{Config, Flags};
@@ -115,7 +116,7 @@ async fn a_code(data: &Path) -> String {
     shop.request_code(&phone, here, Locale::En).await.unwrap();
     let message = shop.demo_messages().await.unwrap().remove(0);
     let code: String = message.text.chars().filter(char::is_ascii_digit).take(6).collect();
-    let token = CustomerApi::sign_in(shop, &phone, &code, here, Locale::En).await.unwrap().token;
+    let token = CustomerApi::sign_in(shop, &phone, &code, here, Locale::En, &CameBy::default()).await.unwrap().token;
     let caller = CustomerApi::authenticate(shop, &token.0).await.unwrap().unwrap();
     let home = shop.home(caller).await.unwrap();
     wired.stop().await.unwrap();

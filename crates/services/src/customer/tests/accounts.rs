@@ -1,5 +1,6 @@
 //! Case 26, from the customer's side: they leave, and may come back.
 
+use contract::customer::CameBy;
 use contract::{CustomerApi, Kind};
 use domain::Locale;
 
@@ -11,7 +12,7 @@ async fn case_26_whoever_deletes_their_account_is_signed_out_and_may_begin_anew(
     let guest = scene.guest(1).await;
     scene.buy(guest, &[("espresso", 2)], "R-1").await;
     let code = scene.code_for(&phone(1)).await;
-    let elsewhere = scene.shop.sign_in(&phone(1), &code, HOME, Locale::En).await.unwrap().token;
+    let elsewhere = scene.shop.sign_in(&phone(1), &code, HOME, Locale::En, &CameBy::default()).await.unwrap().token;
 
     scene.shop.delete_account(guest).await.unwrap();
     assert_eq!(scene.shop.authenticate(&elsewhere.0).await.unwrap(), None, "every log-in is over");

@@ -3,6 +3,7 @@
 mod accounts;
 mod cards;
 mod menu;
+mod origins;
 mod profile;
 pub(crate) mod scene;
 mod sign_in;

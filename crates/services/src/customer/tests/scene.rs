@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use cache::{Cache, InProcess};
 use chrono::{DateTime, TimeDelta, Utc};
-use contract::customer::{CustomerApi, CustomerCaller};
+use contract::customer::{CameBy, CustomerApi, CustomerCaller};
 use contract::till::{CloseRequest, LineRequest, QuoteMode, Session, SessionRequest, TillApi, TillCaller};
 use contract::{IdempotencyKey, Refusal};
 use domain::code::StaticCode;
@@ -156,7 +156,7 @@ impl Scene {
     pub(crate) async fn guest(&self, last: u32) -> CustomerCaller {
         let phone = phone(last);
         let code = self.code_for(&phone).await;
-        let signed_in = self.shop.sign_in(&phone, &code, HOME, Locale::En).await.unwrap();
+        let signed_in = self.shop.sign_in(&phone, &code, HOME, Locale::En, &CameBy::default()).await.unwrap();
         self.shop.authenticate_customer(&signed_in.token.0).await.unwrap()
     }
 

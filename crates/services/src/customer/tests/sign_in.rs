@@ -2,7 +2,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use chrono::TimeDelta;
-use contract::customer::CustomerApi;
+use contract::customer::{CameBy, CustomerApi};
 use domain::{Locale, SegmentName};
 
 use notify::{Sms, SmsError};
@@ -23,7 +23,7 @@ async fn the_first_sign_in_registers_with_a_segment_and_cards() {
     assert!(code.bytes().all(|b| b.is_ascii_digit()));
     // People type it in groups.
     let typed = format!(" {}-{} ", &code[..3], &code[3..]);
-    let signed_in = scene.shop.sign_in(&phone, &typed, HOME, Locale::Ru).await.unwrap();
+    let signed_in = scene.shop.sign_in(&phone, &typed, HOME, Locale::Ru, &CameBy::default()).await.unwrap();
     assert!(signed_in.registered);
     let caller = scene.shop.authenticate_customer(&signed_in.token.0).await.unwrap();
     let home = scene.shop.home(caller).await.unwrap();
@@ -33,7 +33,7 @@ async fn the_first_sign_in_registers_with_a_segment_and_cards() {
     // Again: the same customer, and nobody new.
     scene.wait(TimeDelta::minutes(2));
     let code = scene.code_for(&phone).await;
-    let again = scene.shop.sign_in(&phone, &code, HOME, Locale::Ru).await.unwrap();
+    let again = scene.shop.sign_in(&phone, &code, HOME, Locale::Ru, &CameBy::default()).await.unwrap();
     assert!(!again.registered);
     assert_eq!(scene.shop.authenticate_customer(&again.token.0).await, Some(caller));
     assert_eq!(scene.shop.home(caller).await.unwrap().cards, home.cards);
@@ -44,14 +44,26 @@ async fn a_code_is_good_once_for_five_minutes_and_its_own_phone() {
     let scene = Scene::set().await;
     let (mine, other) = (phone(1), phone(2));
     let code = scene.code_for(&mine).await;
-    assert_eq!(key_of(scene.shop.sign_in(&other, &code, HOME, Locale::En).await), "code-expired", "never asked for");
+    assert_eq!(
+        key_of(scene.shop.sign_in(&other, &code, HOME, Locale::En, &CameBy::default()).await),
+        "code-expired",
+        "never asked for"
+    );
     scene.code_for(&other).await;
-    assert_eq!(key_of(scene.shop.sign_in(&other, &code, HOME, Locale::En).await), "code-wrong");
-    scene.shop.sign_in(&mine, &code, HOME, Locale::En).await.unwrap();
-    assert_eq!(key_of(scene.shop.sign_in(&mine, &code, HOME, Locale::En).await), "code-expired", "used");
+    assert_eq!(key_of(scene.shop.sign_in(&other, &code, HOME, Locale::En, &CameBy::default()).await), "code-wrong");
+    scene.shop.sign_in(&mine, &code, HOME, Locale::En, &CameBy::default()).await.unwrap();
+    assert_eq!(
+        key_of(scene.shop.sign_in(&mine, &code, HOME, Locale::En, &CameBy::default()).await),
+        "code-expired",
+        "used"
+    );
     let code = scene.code_for(&mine).await;
     scene.wait(TimeDelta::minutes(5));
-    assert_eq!(key_of(scene.shop.sign_in(&mine, &code, HOME, Locale::En).await), "code-expired", "too late");
+    assert_eq!(
+        key_of(scene.shop.sign_in(&mine, &code, HOME, Locale::En, &CameBy::default()).await),
+        "code-expired",
+        "too late"
+    );
 }
 
 #[tokio::test]
@@ -61,11 +73,15 @@ async fn five_wrong_tries_use_a_code_up() {
     let code = scene.code_for(&phone).await;
     let wrong = if code == "000000" { "000001" } else { "000000" };
     for (given, left) in [wrong, "", "12345", "no code \u{0}", &"9".repeat(100_000)].into_iter().zip([4, 3, 2, 1, 0]) {
-        let refusal = scene.shop.sign_in(&phone, given, HOME, Locale::En).await.unwrap_err();
+        let refusal = scene.shop.sign_in(&phone, given, HOME, Locale::En, &CameBy::default()).await.unwrap_err();
         assert_eq!(refusal.key, "code-wrong");
         assert_eq!(refusal.faults[0].detail, left.to_string());
     }
-    assert_eq!(key_of(scene.shop.sign_in(&phone, &code, HOME, Locale::En).await), "code-expired", "even the right one");
+    assert_eq!(
+        key_of(scene.shop.sign_in(&phone, &code, HOME, Locale::En, &CameBy::default()).await),
+        "code-expired",
+        "even the right one"
+    );
     assert_eq!(scene.count("select count(*) from customers").await, 0);
 }
 
@@ -80,7 +96,7 @@ async fn guesses_made_at_once_do_not_get_more_tries() {
             tokio::spawn(async move {
                 let guess = format!("{:06}", (code.parse::<u32>().unwrap() + 1 + n) % 1_000_000);
                 start.wait().await;
-                key_of(scene.shop.sign_in(&phone(1), &guess, HOME, Locale::En).await)
+                key_of(scene.shop.sign_in(&phone(1), &guess, HOME, Locale::En, &CameBy::default()).await)
             })
         })
         .collect();
@@ -101,7 +117,7 @@ async fn the_right_code_twice_at_once_signs_in_once() {
             let (scene, start, code) = (scene.clone(), start.clone(), code.clone());
             tokio::spawn(async move {
                 start.wait().await;
-                scene.shop.sign_in(&phone(1), &code, HOME, Locale::En).await.is_ok()
+                scene.shop.sign_in(&phone(1), &code, HOME, Locale::En, &CameBy::default()).await.is_ok()
             })
         })
         .collect();
@@ -131,7 +147,7 @@ async fn the_wait_before_another_code_grows() {
     assert_eq!(scene.count("select count(*) from messages").await, 5, "nothing was sent while waiting");
     // Signing in ends the row as well.
     let code = scene.newest_code(&phone).await;
-    scene.shop.sign_in(&phone, &code, HOME, Locale::En).await.unwrap();
+    scene.shop.sign_in(&phone, &code, HOME, Locale::En, &CameBy::default()).await.unwrap();
     assert_eq!(scene.shop.request_code(&phone, HOME, Locale::En).await.unwrap().resend_after, 30);
 }
 
@@ -142,8 +158,8 @@ async fn known_and_unknown_numbers_get_one_answer() {
     let known = scene.shop.request_code(&phone(1), HOME, Locale::En).await.unwrap();
     let unknown = scene.shop.request_code(&phone(2), HOME, Locale::En).await.unwrap();
     assert_eq!(known, unknown);
-    let known = scene.shop.sign_in(&phone(1), "x", HOME, Locale::En).await.unwrap_err();
-    let unknown = scene.shop.sign_in(&phone(2), "x", HOME, Locale::En).await.unwrap_err();
+    let known = scene.shop.sign_in(&phone(1), "x", HOME, Locale::En, &CameBy::default()).await.unwrap_err();
+    let unknown = scene.shop.sign_in(&phone(2), "x", HOME, Locale::En, &CameBy::default()).await.unwrap_err();
     assert_eq!(known, unknown);
 }
 
@@ -192,7 +208,7 @@ async fn a_log_in_ends_by_sign_out_idleness_and_age() {
             clock.advance(TimeDelta::hours(2));
             shop.request_code(&phone, HOME, Locale::En).await.unwrap();
             let text = shop.demo_messages().await.unwrap().remove(0).text;
-            shop.sign_in(&phone, &text[..6], HOME, Locale::En).await.unwrap().token.0
+            shop.sign_in(&phone, &text[..6], HOME, Locale::En, &CameBy::default()).await.unwrap().token.0
         }
     };
     let out = token(&scene).await;
@@ -221,7 +237,7 @@ async fn looking_at_pages_writes_every_ten_minutes_only() {
     let scene = Scene::set().await;
     let phone = phone(1);
     let code = scene.code_for(&phone).await;
-    let token = scene.shop.sign_in(&phone, &code, HOME, Locale::En).await.unwrap().token.0;
+    let token = scene.shop.sign_in(&phone, &code, HOME, Locale::En, &CameBy::default()).await.unwrap().token.0;
     let seen = "select extract(epoch from seen_at)::bigint from customer_logins";
     let first = scene.count(seen).await;
     scene.wait(TimeDelta::minutes(9));
@@ -270,11 +286,13 @@ async fn neither_codes_nor_tokens_can_be_read_from_the_tables() {
     let stored: Vec<u8> = sqlx::query_scalar("select code_hmac from login_codes").fetch_one(&scene.pool).await.unwrap();
     assert_eq!(stored.len(), 32);
     assert!(!stored.windows(6).any(|window| window == code.as_bytes()));
-    let token = scene.shop.sign_in(&phone, &code, HOME, Locale::En).await.unwrap().token.0;
+    let token = scene.shop.sign_in(&phone, &code, HOME, Locale::En, &CameBy::default()).await.unwrap().token.0;
     let stored: Vec<u8> =
         sqlx::query_scalar("select token_hash from customer_logins").fetch_one(&scene.pool).await.unwrap();
     assert_eq!(stored.len(), 32);
-    assert!(!format!("{:?}", scene.shop.sign_in(&phone, "1", HOME, Locale::En).await).contains(&token));
+    assert!(
+        !format!("{:?}", scene.shop.sign_in(&phone, "1", HOME, Locale::En, &CameBy::default()).await).contains(&token)
+    );
 }
 
 #[tokio::test]
@@ -332,7 +350,7 @@ async fn cards_follow_the_language_of_the_page_one_signs_in_on() {
     scene.wait(TimeDelta::minutes(30));
     let phone = phone(1);
     let typed = scene.code_for(&phone).await;
-    scene.shop.sign_in(&phone, &typed, HOME, Locale::Ru).await.unwrap();
+    scene.shop.sign_in(&phone, &typed, HOME, Locale::Ru, &CameBy::default()).await.unwrap();
     assert_eq!(scene.shop.profile(caller).await.unwrap().locale, Locale::Ru);
     let subjects = scene.count("select count(*) from cards where withdrawn_at is null and subject ~ '[А-Яа-я]'").await;
     assert!(subjects > 0, "the cards are named in Russian");

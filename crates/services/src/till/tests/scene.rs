@@ -17,6 +17,7 @@ use domain::{
 use sqlx::PgPool;
 use store::catalogue::{NewCategory, NewProduct};
 use store::customers::NewCustomer;
+use store::segments::origins::Origin;
 use store::shop::Settings;
 use store::{Store, catalogue, customers, shop, tills};
 use testkit::TestDatabase;
@@ -152,6 +153,8 @@ impl Scene {
             locale: Locale::En,
             created_at: now,
             segment_model: None,
+            segment_index: 0,
+            origin: Origin::default(),
         };
         let card = Card {
             id: CardId(entropy.id(now)),
