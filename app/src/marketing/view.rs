@@ -62,6 +62,7 @@ const WORTH_HINT: Text = Text::new(
     "Foretold for the next twelve months; worth is what is earned of it, at today's value.",
     "Прогноз на двенадцать месяцев; ценность: сколько на этом будет заработано, в сегодняшних деньгах.",
 );
+const OWN: Text = Text::new("foretold by itself", "свой прогноз");
 const DRIFT: Text = Text::new(
     "Customers are not quite those of the fit before. Moved most:",
     "Гости уже не совсем те, что при прошлом построении. Сильнее всего сдвинулось:",
@@ -292,7 +293,7 @@ fn WorthTable(
     let rows = rows.into_iter().map(|(name, worth)| {
         view! {
             <tr>
-                <th scope="row">{name}</th>
+                <th scope="row">{name}{worth.is_own.then(|| view! { <small class="verdict">{tr(OWN)}</small> })}</th>
                 <td class="num">{worth.alive.display(locale)}</td>
                 <td class="num">{decimal(worth.purchases, 1, locale)}</td>
                 <td class="num">{worth.value.display(currency, locale)}</td>

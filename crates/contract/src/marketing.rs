@@ -144,6 +144,8 @@ pub struct SegmentWorth {
     pub purchases: f64,
     /// At the margin and today's value.
     pub value: Amount,
+    /// The segment foretold better by itself than with everybody, and so has a model of its own.
+    pub is_own: bool,
 }
 
 /// Purchases of the last quarter of the history, foretold from the rest: the mean absolute error a customer, beside that of

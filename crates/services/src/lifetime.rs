@@ -1,16 +1,18 @@
 //! What customers are worth from now on: BG/NBD and Gamma-Gamma fitted on all purchases, held against the last quarter of the
-//! history, and summed up by segment.
+//! history, and summed up by segment; segments that foretold that quarter better by themselves have a model of their own.
 
 use std::collections::BTreeMap;
 
 use contract::Refusal;
 use domain::{Amount, SegmentModelId};
 use segmentation::clv::{
-    BgNbd, Fit, FitError, GammaGamma, Horizon, Observed, Params, Purchase, lifetime_value, summaries,
+    BgNbd, Fit, FitError, Gain, GammaGamma, Horizon, Judged, Observed, Params, Purchase, Summary, gains,
+    lifetime_value, summaries,
 };
+use segmentation::{Facts, Model};
 use serde::{Deserialize, Serialize};
-use store::StoreError;
 use store::lifetime::{PurchaseDay, StoredForecast};
+use store::{StoreError, Tx};
 use uuid::Uuid;
 
 use crate::Shop;
@@ -36,8 +38,18 @@ pub struct Forecast {
     /// The share of a purchase that is earned, over lines whose cost is known; 1 where none is.
     pub margin: f64,
     pub accuracy: Option<Accuracy>,
+    /// Of segments that foretell better by themselves: their own purchases, in the place of everybody's.
+    #[serde(default)]
+    pub own: BTreeMap<i16, Own>,
     /// By index in the segments' model; 0 is whoever no segment has.
     pub segments: BTreeMap<i16, Worth>,
+}
+
+/// A segment's own model, and what it gained over everybody's on the last quarter of the history.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Own {
+    pub purchases: Fit<BgNbd>,
+    pub gain: Gain,
 }
 
 /// How well purchases of the last quarter of the history were foretold from the rest: the mean absolute error a customer,
@@ -77,13 +89,22 @@ impl Shop {
     pub async fn foretell(&self) -> Result<Forecast, Refusal> {
         let failed = |error: StoreError| self.failed(&error);
         let (now, zone) = (self.clock.now(), self.zone().await?);
-        let model = self.store.segment_model_in_use().await.map_err(failed)?.map(|model| SegmentModelId(model.id));
+        let in_use = self.model_in_use().await.map_err(failed)?;
+        let (model, segments) = in_use.map(|(stored, model)| (SegmentModelId(stored.id), model)).unzip();
+        let mut tx = self.store.begin().await.map_err(failed)?;
+        let span = store::lifetime::span(&mut tx, zone.name()).await.map_err(failed)?;
+        drop(tx);
+        let cut = cut(span.unwrap_or_default());
+        let mut at_cut: BTreeMap<Uuid, i16> = BTreeMap::new();
         let mut days: Vec<PurchaseDay> = Vec::new();
         let mut after = None;
         loop {
             let mut tx = self.store.begin().await.map_err(failed)?;
             let page =
                 store::lifetime::purchase_days(&mut tx, model, zone.name(), after, PAGE).await.map_err(failed)?;
+            if let Some(segments) = &segments {
+                at_cut.extend(segments_at(&mut tx, segments, &page.0, cut).await.map_err(failed)?);
+            }
             days.extend(page.0);
             match page.1 {
                 Some(last) => after = Some(last),
@@ -94,7 +115,7 @@ impl Shop {
         let (revenue, cost) = store::lifetime::costed(&mut tx).await.map_err(failed)?;
         drop(tx);
         let margin = if revenue > 0 { (1.0 - cost as f64 / revenue as f64).clamp(0.0, 1.0) } else { 1.0 };
-        let made = tokio::task::spawn_blocking(move || forecast(&days, margin)).await;
+        let made = tokio::task::spawn_blocking(move || forecast(&days, cut, &at_cut, margin)).await;
         let forecast = match made {
             Ok(Ok(forecast)) => forecast,
             Ok(Err(why @ FitError::TooFew { .. })) => {
@@ -121,7 +142,41 @@ impl Shop {
     }
 }
 
-fn forecast(days: &[PurchaseDay], margin: f64) -> Result<Forecast, FitError> {
+/// The last day that is known where the last quarter of the history is held out.
+fn cut((first, last): (i32, i32)) -> i32 {
+    last - (f64::from(last - first) * HELD_OUT).round() as i32
+}
+
+/// In which segment customers would have been placed on the evening of a day. What they buy is that of today: of how often they come
+/// it says nothing.
+async fn segments_at(
+    tx: &mut Tx,
+    model: &Model,
+    days: &[PurchaseDay],
+    cut: i32,
+) -> Result<Vec<(Uuid, i16)>, StoreError> {
+    let customers: Vec<&[PurchaseDay]> = days.chunk_by(|a, b| a.customer == b.customer).collect();
+    let ids: Vec<Uuid> = customers.iter().filter_map(|own| own.first()).map(|day| day.customer).collect();
+    let mut compositions = store::lifetime::compositions(tx, &ids).await?;
+    let placed = customers.into_iter().filter_map(|own| {
+        let known: Vec<&PurchaseDay> = own.iter().filter(|day| day.day <= cut).collect();
+        let last = known.iter().map(|day| day.day).max()?;
+        let visits: u32 = known.iter().map(|day| day.visits.unsigned_abs()).fold(0, u32::saturating_add);
+        let spent: f64 = known.iter().map(|day| day.paid as f64).sum();
+        let composition = compositions.remove(&own.first()?.customer).unwrap_or_default();
+        let facts = Facts {
+            recency_days: f64::from(cut - last),
+            frequency: visits,
+            monetary: spent,
+            average_order: spent / f64::from(visits.max(1)),
+            composition: composition.into_iter().map(|(category, spend)| (category, spend as f64)).collect(),
+        };
+        Some((own.first()?.customer, i16::try_from(model.assign(&facts).segment).unwrap_or(0)))
+    });
+    Ok(placed.collect())
+}
+
+fn forecast(days: &[PurchaseDay], cut: i32, at_cut: &BTreeMap<Uuid, i16>, margin: f64) -> Result<Forecast, FitError> {
     let purchase = |day: &PurchaseDay| Purchase { customer: day.customer, day: day.day, value: day.paid as f64 };
     let purchases: Vec<Purchase<Uuid>> = days.iter().map(purchase).collect();
     let end = days.iter().map(|day| day.day).max().unwrap_or(0);
@@ -134,21 +189,33 @@ fn forecast(days: &[PurchaseDay], margin: f64) -> Result<Forecast, FitError> {
     let segment_of: BTreeMap<Uuid, i16> = days.iter().map(|day| (day.customer, day.segment)).collect();
     let horizon =
         Horizon { periods: MONTHS, period_in_units: WEEKS_A_MONTH, discount_rate: DISCOUNT, margin_rate: margin };
+    let judged = judge(&purchases, cut, end, at_cut);
+    let index_of = |customer: &Uuid| segment_of.get(customer).copied().unwrap_or(0);
+    let mut own: BTreeMap<i16, Own> = BTreeMap::new();
+    for (index, gain) in judged.as_ref().map(|judged| judged.pay.clone()).unwrap_or_default() {
+        let members = observed.iter().filter(|one| index_of(&one.customer) == index);
+        let members: Vec<_> = members.map(|one| one.summary).collect();
+        if let Ok(purchases) = BgNbd::fit(&members, Params::default()) {
+            own.insert(index, Own { purchases, gain });
+        }
+    }
     let mut segments: BTreeMap<i16, Worth> = BTreeMap::new();
     for one in &observed {
-        let segment = segments.entry(segment_of.get(&one.customer).copied().unwrap_or(0)).or_default();
+        let index = index_of(&one.customer);
+        let model = own.get(&index).map_or(&often.model, |own| &own.purchases.model);
+        let segment = segments.entry(index).or_default();
         segment.customers += 1;
-        segment.alive += often.model.probability_alive(&one.summary);
-        segment.purchases +=
-            often.model.conditional_expected_purchases(f64::from(MONTHS) * WEEKS_A_MONTH, &one.summary);
-        segment.value += lifetime_value(&often.model, &values, &one.summary, one.mean_value, &horizon);
+        segment.alive += model.probability_alive(&one.summary);
+        segment.purchases += model.conditional_expected_purchases(f64::from(MONTHS) * WEEKS_A_MONTH, &one.summary);
+        segment.value += lifetime_value(model, &values, &one.summary, one.mean_value, &horizon);
     }
     for segment in segments.values_mut() {
         let all = segment.customers as f64;
         (segment.alive, segment.purchases) = (segment.alive / all, segment.purchases / all);
         segment.value /= all;
     }
-    Ok(Forecast { purchases: often, values: worth, margin, accuracy: accuracy(&purchases, end), segments })
+    let accuracy = judged.map(|judged| judged.accuracy);
+    Ok(Forecast { purchases: often, values: worth, margin, accuracy, own, segments })
 }
 
 /// A customer who came again x times is worth `x / (x + 1)` of their own mean and the rest of everybody's.
@@ -166,27 +233,43 @@ fn fits(observed: &[Observed<Uuid>]) -> Result<(Fit<BgNbd>, Option<Fit<GammaGamm
     Ok((BgNbd::fit(&customers, Params::default())?, GammaGamma::fit(&values, fewer).ok()))
 }
 
+/// The forecast from what was known at the cut, held against what came after it.
+struct Judgement {
+    accuracy: Accuracy,
+    /// Segments that pay for a model of their own.
+    pay: BTreeMap<i16, Gain>,
+}
+
 /// None where too few customers are older than what is held out.
-fn accuracy(purchases: &[Purchase<Uuid>], end: i32) -> Option<Accuracy> {
-    let begin = purchases.iter().map(|purchase| purchase.day).min()?;
-    let cut = end - (f64::from(end - begin) * HELD_OUT).round() as i32;
+fn judge(purchases: &[Purchase<Uuid>], cut: i32, end: i32, at_cut: &BTreeMap<Uuid, i16>) -> Option<Judgement> {
     let known = summaries(purchases, WEEK, cut).ok()?;
-    let summaries: Vec<_> = known.iter().map(|one| one.summary).collect();
-    let model = BgNbd::fit(&summaries, Params::default()).ok()?.model;
     let mut came: BTreeMap<Uuid, u32> = BTreeMap::new();
     for purchase in purchases.iter().filter(|purchase| purchase.day > cut) {
         *came.entry(purchase.customer).or_default() += 1;
     }
+    let judged: Vec<Judged<i16>> = known
+        .iter()
+        .map(|one| Judged {
+            summary: one.summary,
+            group: at_cut.get(&one.customer).copied().unwrap_or(0),
+            came: f64::from(came.get(&one.customer).copied().unwrap_or(0)),
+        })
+        .collect();
     let weeks = f64::from(end - cut) / WEEK;
+    let (everybody, mut gains) = gains(&judged, weeks, Params::default()).ok()?;
+    gains.retain(|index, (_, gain)| *index > 0 && gain.pays());
     let (mut error, mut error_of_rates) = (0.0, 0.0);
-    for one in &known {
-        let real = f64::from(came.get(&one.customer).copied().unwrap_or(0));
-        let rate = if one.summary.age > 0.0 { f64::from(one.summary.frequency) / one.summary.age } else { 0.0 };
-        error += (model.conditional_expected_purchases(weeks, &one.summary) - real).abs();
-        error_of_rates += (rate * weeks - real).abs();
+    for one in &judged {
+        let Summary { frequency, age, .. } = one.summary;
+        let rate = if age > 0.0 { f64::from(frequency) / age } else { 0.0 };
+        let model = gains.get(&one.group).map_or(&everybody, |(own, _)| own);
+        error += (model.conditional_expected_purchases(weeks, &one.summary) - one.came).abs();
+        error_of_rates += (rate * weeks - one.came).abs();
     }
-    let all = known.len() as f64;
-    Some(Accuracy { weeks, customers: known.len(), error: error / all, error_of_rates: error_of_rates / all })
+    let all = judged.len().max(1) as f64;
+    let accuracy =
+        Accuracy { weeks, customers: judged.len(), error: error / all, error_of_rates: error_of_rates / all };
+    Some(Judgement { accuracy, pay: gains.into_iter().map(|(index, (_, gain))| (index, gain)).collect() })
 }
 
 fn corrupt(why: &serde_json::Error) -> StoreError {

@@ -13,7 +13,7 @@ use domain::{Amount, Locale, Rate, SegmentMethod, SegmentModelId, SegmentName};
 use store::marketing::SegmentFigures;
 
 use crate::Shop;
-use crate::lifetime::Worth;
+use crate::lifetime::Forecast;
 use crate::segment::Stage;
 
 /// Categories that a row shows.
@@ -38,7 +38,7 @@ impl MarketingApi for Shop {
             .iter()
             .map(|figures| {
                 let index = u16::try_from(figures.segment).unwrap_or(0);
-                let worth = forecast.as_ref().and_then(|forecast| forecast.segments.get(&figures.segment)).map(worth);
+                let worth = forecast.as_ref().and_then(|forecast| worth(forecast, figures.segment));
                 let name = model.as_ref().map_or(SegmentName::Newcomers, |(_, model)| model.name(index));
                 SegmentRow { worth, ..row(name, figures) }
             })
@@ -133,9 +133,11 @@ fn registered((customers, bought): (i64, i64)) -> Registered {
     Registered { customers: customers.unsigned_abs(), bought: bought.unsigned_abs() }
 }
 
-fn worth(worth: &Worth) -> SegmentWorth {
+fn worth(forecast: &Forecast, segment: i16) -> Option<SegmentWorth> {
+    let worth = forecast.segments.get(&segment)?;
     let alive = Rate((worth.alive.clamp(0.0, 1.0) * 10_000.0).round() as u32);
-    SegmentWorth { alive, purchases: worth.purchases, value: worth.amount() }
+    let is_own = forecast.own.contains_key(&segment);
+    Some(SegmentWorth { alive, purchases: worth.purchases, value: worth.amount(), is_own })
 }
 
 /// Of the number of segments that was taken; of niches it is not known.

@@ -1,7 +1,10 @@
 //! Purchases by customer and day, and the newest forecast of what customers are worth.
 
+use std::collections::{BTreeMap, HashMap};
+
 use chrono::{DateTime, Utc};
 use domain::SegmentModelId;
+use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx};
@@ -16,6 +19,8 @@ pub struct PurchaseDay {
     pub day: i32,
     /// Minor units.
     pub paid: i64,
+    /// Purchases of that day.
+    pub visits: i32,
 }
 
 /// The forecast as it is kept.
@@ -26,10 +31,28 @@ pub struct StoredForecast {
     pub forecast: serde_json::Value,
 }
 
-/// The purchases of the next `customers` customers after this one, in order of customer and day. Says who was the last.
+/// The first and the last day with a purchase; `None` where there is none.
 ///
 /// # Errors
 /// Only when the database fails; so everywhere in this module.
+pub async fn span(tx: &mut Tx, zone: &str) -> Result<Option<(i32, i32)>, StoreError> {
+    let sql = "select (min(at) at time zone $1)::date - date '2000-01-01', (max(at) at time zone $1)::date - date '2000-01-01'
+        from receipts where customer_id is not null and kind = 'sale' and cancelled_at is null";
+    let (first, last): (Option<i32>, Option<i32>) = sqlx::query_as(sql).bind(zone).fetch_one(&mut **tx).await?;
+    Ok(first.zip(last))
+}
+
+/// What these customers spent by category, up to now.
+pub async fn compositions(tx: &mut Tx, of: &[Uuid]) -> Result<HashMap<Uuid, BTreeMap<String, i64>>, StoreError> {
+    let rows: Vec<(Uuid, Json<BTreeMap<String, i64>>)> =
+        sqlx::query_as("select id, composition from customers where id = any($1)")
+            .bind(of)
+            .fetch_all(&mut **tx)
+            .await?;
+    Ok(rows.into_iter().map(|(id, composition)| (id, composition.0)).collect())
+}
+
+/// The purchases of the next `customers` customers after this one, in order of customer and day. Says who was the last.
 pub async fn purchase_days(
     tx: &mut Tx,
     model: Option<SegmentModelId>,
@@ -48,7 +71,8 @@ pub async fn purchase_days(
     let Some(last) = last else { return Ok((Vec::new(), None)) };
     let days = sqlx::query_as(
         "select c.id as customer, case when c.segment_model = $3 then c.segment_index else 0::smallint end as segment,
-            ((r.at at time zone $4)::date - date '2000-01-01') as day, sum(r.total)::bigint as paid
+            ((r.at at time zone $4)::date - date '2000-01-01') as day, sum(r.total)::bigint as paid,
+            count(*)::int as visits
         from customers c join receipts r on r.customer_id = c.id
         where ($1::uuid is null or c.id > $1) and c.id <= $2 and r.kind = 'sale' and r.cancelled_at is null
         group by c.id, segment, day order by c.id, day",

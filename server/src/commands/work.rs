@@ -113,6 +113,13 @@ fn forecast_words(forecast: &Forecast) -> String {
             accuracy.weeks, accuracy.error, accuracy.error_of_rates
         ));
     }
+    for (segment, own) in &forecast.own {
+        text.push_str(&format!(
+            "Segment {segment} foretells better by itself ({:.3} less deviance a customer, standard error {:.3}): it has a model of its \
+             own.\n",
+            own.gain.mean, own.gain.standard_error
+        ));
+    }
     for (segment, worth) in &forecast.segments {
         text.push_str(&format!(
             "Segment {segment}: {} customers, {:.0} % still there, {:.1} purchases in twelve months, worth {} minor units each\n",

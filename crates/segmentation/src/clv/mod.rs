@@ -8,11 +8,13 @@
 mod bfgs;
 mod bgnbd;
 mod gamma_gamma;
+mod groups;
 mod special;
 mod summary;
 
 pub use bgnbd::BgNbd;
 pub use gamma_gamma::{GammaGamma, correlation};
+pub use groups::{Gain, Judged, gains};
 use serde::{Deserialize, Serialize};
 pub use summary::{Observed, Purchase, Summary, summaries};
 

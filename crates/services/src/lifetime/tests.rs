@@ -75,6 +75,49 @@ async fn who_still_comes_is_worth_more_than_who_stopped() {
     assert_eq!((placed, brought), (300, dashboard.revenue.minor()));
 }
 
+/// Two crowds that no one model is both of: half come every week without end, half in a burst of a month, and hardly ever again.
+#[tokio::test]
+async fn a_segment_that_foretells_better_by_itself_has_a_model_of_its_own() {
+    let bare = shop().await;
+    run(
+        &bare,
+        "delete from receipt_lines; delete from receipts;
+        insert into customers (id, static_code, code_handle, code_secret, created_at)
+            select ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, n::text, n, '', '2025-11-01'
+            from generate_series(301, 900) n;
+        insert into receipts (source, number, customer_id, kind, at, lines, subtotal, discount, total)
+            select 'import', n || '-' || d, ('00000000-0000-0000-0000-' || lpad(n::text, 12, '0'))::uuid, 'sale',
+                timestamptz '2025-11-20 12:00+00' + d * interval '1 day', 1, p, 0, p
+            from generate_series(1, 900) n, generate_series(0, 360) d, lateral (select 400 + 20 * (n % 30)) as x (p)
+            where case n % 2 when 0 then d % 7 = n % 5
+                else d between n % 100 and n % 100 + 25 + n % 9 and (d * 7 + n) % 3 = 0 or d = n % 100 end;
+        insert into receipt_lines (receipt_id, position, sku, quantity, unit_price, unit_cost)
+            select id, 0, 'espresso', 1, total, total / 2 from receipts",
+    )
+    .await;
+    crate::segment::fit(&bare.shop).await.unwrap();
+    let forecast = bare.shop.foretell().await.unwrap();
+    assert!(!forecast.own.is_empty(), "{forecast:?}");
+    for (segment, own) in &forecast.own {
+        assert!(*segment > 0 && own.gain.pays() && own.gain.customers >= 200, "{own:?}");
+        assert_ne!(own.purchases.model, forecast.purchases.model);
+        assert_eq!(own.purchases.customers as u64, forecast.segments[segment].customers);
+    }
+    let stored = bare.shop.store.lifetime_forecast().await.unwrap().unwrap();
+    assert_eq!(serde_json::from_value::<Forecast>(stored.forecast).unwrap(), forecast);
+    // Where the segment of a moment was looked for, it was by what was known then.
+    let model = bare.shop.model_in_use().await.unwrap().unwrap().1;
+    let day = |day, paid| PurchaseDay { customer: Uuid::from_u128(1), segment: 0, day, paid, visits: 2 };
+    let mut tx = bare.shop.store.begin().await.unwrap();
+    let placed = segments_at(&mut tx, &model, &[day(10, 500), day(20, 700), day(90, 9_999)], 30).await.unwrap();
+    let known = store::lifetime::compositions(&mut tx, &[Uuid::from_u128(1)]).await.unwrap();
+    let composition = known[&Uuid::from_u128(1)].clone();
+    let composition = composition.into_iter().map(|(category, spend)| (category, spend as f64)).collect();
+    let then = Facts { recency_days: 10.0, frequency: 4, monetary: 1_200.0, average_order: 300.0, composition };
+    assert_eq!(placed, [(Uuid::from_u128(1), model.assign(&then).segment as i16)]);
+    assert_eq!(segments_at(&mut tx, &model, &[day(31, 1)], 30).await.unwrap(), [], "who came later was not there yet");
+}
+
 #[tokio::test]
 async fn too_few_customers_are_told_and_the_forecast_before_stays() {
     let bare = shop().await;

@@ -4,9 +4,9 @@ mod streams;
 
 use chrono::TimeDelta;
 use contract::Refusal;
+use domain::SegmentMethod;
 use domain::code::{CodeHandle, RotatingSecret, StaticCode};
 use sqlx::PgPool;
-use domain::SegmentMethod;
 use store::customers::NewCustomer;
 use store::segments::Whose;
 use store::segments::origins::Origin;
