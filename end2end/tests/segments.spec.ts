@@ -1,6 +1,6 @@
 // What marketing sees: the same sums in every figure, for nobody else's eyes.
 import { type Locator } from '@playwright/test';
-import { expect, open, test } from '../support/actors';
+import { Customer, expect, freshPhone, open, test } from '../support/actors';
 import { pence, pounds } from '../support/shop';
 
 /** The cells of a column, by its head. */
@@ -112,4 +112,61 @@ test('what is bought together is told with how often, and sorted by what it sell
   for (const lift of lifts) expect(lift, 'more often than by chance').toBeGreaterThanOrEqual(1);
   const together = (await column(table, /baskets with both/i)).map(whole);
   for (const baskets of together) expect(baskets).toBeGreaterThanOrEqual(5);
+});
+
+// The demo is one shop for all tests: what the next fit goes by is put back, and nobody's segment changes here.
+test('marketing says how customers are divided', async ({ marketer: { page } }) => {
+  await open(page, '/marketing/segments');
+  await expect(page.getByLabel('Method')).toHaveValue('k_means');
+  await page.getByLabel('Method').selectOption('dbscan');
+  await page.getByLabel('Segments', { exact: true }).fill('5');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByText('It counts from the next fit on.')).toBeVisible();
+  await expect(page.getByLabel('Method')).toHaveValue('dbscan');
+  await expect(page.getByLabel('Segments', { exact: true })).toHaveValue('5');
+  for (const count of ['0', '99', 'x']) {
+    await page.getByLabel('Segments', { exact: true }).fill(count);
+    await page.getByRole('button', { name: 'Save' }).click();
+    await expect(page.getByRole('alert')).toContainText('Segments are 1 to 64');
+    await expect(page.getByLabel('Segments', { exact: true }), 'what was there stays').toHaveValue('5');
+  }
+  await page.getByLabel('Method').selectOption('k_means');
+  await page.getByLabel('Segments', { exact: true }).fill('');
+  await page.getByRole('button', { name: 'Save' }).click();
+  await expect(page.getByText('It counts from the next fit on.')).toBeVisible();
+  await expect(page.getByLabel('Segments', { exact: true })).toHaveValue('');
+  // Beside the segments stands what the other method makes of the same customers.
+  const niches = page.getByRole('region', { name: 'Niches and outliers' });
+  await expect(niches.getByRole('rowheader', { name: 'Stand apart' })).toBeVisible();
+});
+
+test('who registers by a poster, or is sent by a guest, is counted there', async ({ marketer, browser, customer }) => {
+  const table = marketer.page.getByRole('region', { name: 'Where newcomers come from' }).getByRole('table');
+  const registered = async (way: string) => {
+    await open(marketer.page, '/marketing/segments');
+    const at = (await column(table, /store/i)).findIndex((name) => name.includes(way));
+    return (await column(table, /registered/i)).map(whole)[at]!;
+  };
+  const comesBy = async (link: string) => {
+    const context = await browser.newContext({ baseURL: new URL(link).origin });
+    const newcomer = new Customer(await context.newPage(), freshPhone());
+    await newcomer.page.goto(link);
+    await expect(newcomer.page).toHaveURL(/\/sign-in$/);
+    await newcomer.signIn('New');
+    await context.close();
+  };
+
+  const before = [await registered('Soho'), await registered('Invited')];
+  const poster = table.getByRole('row').filter({ has: marketer.page.getByRole('rowheader', { name: 'Kava Soho' }) });
+  await poster.getByText('QR code').click();
+  await expect(poster.getByRole('img', { name: 'QR code of the link' })).toBeVisible();
+  await comesBy(await poster.getByRole('link').innerText());
+
+  await open(customer.page, '/profile');
+  const invitation = customer.page.getByRole('region', { name: 'Invite a friend' });
+  await expect(invitation.getByRole('img', { name: 'QR code of your invitation' })).toBeVisible();
+  await comesBy(await invitation.getByRole('link').innerText());
+
+  expect(await registered('Soho')).toBeGreaterThan(before[0]!);
+  expect(await registered('Invited')).toBeGreaterThan(before[1]!);
 });
