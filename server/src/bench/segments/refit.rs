@@ -4,9 +4,10 @@ use std::hint::black_box;
 use std::time::Instant;
 
 use anyhow::ensure;
+use domain::SegmentMethod;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
-use segmentation::{Facts, Params, fit};
+use segmentation::{Facts, Model, Params, fit};
 use serde_json::{Value, json};
 
 use crate::bench::load::{quantile, rounded};
@@ -16,6 +17,8 @@ const SEED: u64 = 20_261_127;
 const CATEGORIES: usize = 12;
 /// Customers that are placed at a time: one alone is shorter than the clock is exact.
 const TOGETHER: usize = 16;
+/// Customers that density is asked about: it learns from a part of more.
+const DENSE: usize = 100_000;
 
 /// Four habits, each with its own recency, frequency, basket and two categories.
 pub(super) fn measure(customers: usize) -> anyhow::Result<Value> {
@@ -28,24 +31,38 @@ pub(super) fn measure(customers: usize) -> anyhow::Result<Value> {
     let (seconds, peak) = (started.elapsed().as_secs_f64(), peak_memory_mib());
     ensure!(model.segments().len() >= 3, "four habits make at least three segments");
 
-    let mut taken = Vec::with_capacity(customers.min(200_000) / TOGETHER);
-    for some in samples[..customers.min(200_000)].chunks_exact(TOGETHER) {
+    let [p50, p99] = placing(&model, &samples);
+    println!(
+        "Refit of {customers} customers: {seconds:.1} s, {} segments, {peak} MiB at most ({given} MiB of it the customers); placing one: \
+         p50 {p50:.2} us, p99 {p99:.2} us",
+        model.segments().len()
+    );
+    let rules = Params { method: SegmentMethod::Dbscan, ..Params::default() }.check()?;
+    let dense = fit(&samples[..customers.min(DENSE)], &rules, SEED)?;
+    let [dense_p50, dense_p99] = placing(&dense, &samples);
+    println!(
+        "By density: {} segments; placing one: p50 {dense_p50:.2} us, p99 {dense_p99:.2} us",
+        dense.segments().len()
+    );
+    Ok(json!({
+        "refit_customers": customers, "refit_seconds": rounded(seconds), "refit_peak_mib": peak,
+        "assign_p50_us": rounded(p50), "assign_p99_us": rounded(p99),
+        "assign_dense_p50_us": rounded(dense_p50), "assign_dense_p99_us": rounded(dense_p99),
+    }))
+}
+
+/// Median and 99th percentile of the microseconds that placing one customer takes.
+fn placing(model: &Model, samples: &[Facts]) -> [f64; 2] {
+    let some = &samples[..samples.len().min(200_000)];
+    let mut taken = Vec::with_capacity(some.len() / TOGETHER);
+    for some in some.chunks_exact(TOGETHER) {
         let started = Instant::now();
         for facts in some {
             black_box(model.assign(black_box(facts)));
         }
         taken.push(started.elapsed().as_secs_f64() * 1e6 / TOGETHER as f64);
     }
-    let (p50, p99) = (quantile(&taken, 0.5), quantile(&taken, 0.99));
-    println!(
-        "Refit of {customers} customers: {seconds:.1} s, {} segments, {peak} MiB at most ({given} MiB of it the customers); placing one: \
-         p50 {p50:.2} us, p99 {p99:.2} us",
-        model.segments().len()
-    );
-    Ok(json!({
-        "refit_customers": customers, "refit_seconds": rounded(seconds), "refit_peak_mib": peak,
-        "assign_p50_us": rounded(p50), "assign_p99_us": rounded(p99),
-    }))
+    [quantile(&taken, 0.5), quantile(&taken, 0.99)]
 }
 
 fn customer(rng: &mut StdRng) -> Facts {
