@@ -10,8 +10,14 @@ use super::counter::OpenSession;
 use crate::snapshot::Snapshot;
 
 /// The session as it is told to a till, in the till's language.
-pub(super) fn session(id: SessionId, open: &OpenSession, shop: &Snapshot, caller: &TillCaller) -> Session {
-    let (basis, decision) = (&open.basis, &open.decision);
+pub(super) fn session(
+    id: SessionId,
+    open: &OpenSession,
+    decision: &Decision,
+    shop: &Snapshot,
+    caller: &TillCaller,
+) -> Session {
+    let basis = &open.basis;
     let lines = basis.facts.lines.iter().zip(&decision.lines).enumerate();
     Session {
         session_id: id,

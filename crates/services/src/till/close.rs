@@ -6,6 +6,7 @@
 use contract::till::{CloseRequest, Session, TillCaller};
 use contract::{IdempotencyKey, Once, Refusal};
 use domain::{Amount, SessionId, SessionState};
+use promotions::Decision;
 use store::idempotency::{self, Claimed};
 
 use super::answer;
@@ -61,13 +62,19 @@ impl Shop {
                 }
             }
             Found::Open(held) => {
-                self.check_payable(caller, &held, request).await?;
-                self.close_held(caller, held, &claim, request).await
+                let decision = self.check_payable(caller, &held, request).await?;
+                self.close_held(caller, held, decision, &claim, request).await
             }
         }
     }
 
-    async fn check_payable(&self, caller: &TillCaller, held: &Held, request: &CloseRequest) -> Result<(), Stop> {
+    /// The decision that is paid.
+    async fn check_payable(
+        &self,
+        caller: &TillCaller,
+        held: &Held,
+        request: &CloseRequest,
+    ) -> Result<Decision, Stop> {
         let open = held.open().filter(|open| open.store == caller.store).ok_or_else(session_not_found)?;
         if open.basis.facts.lines.is_empty() {
             let detail = "There is nothing in this session to sell.";
@@ -77,20 +84,21 @@ impl Shop {
         if open.expires_at <= now {
             return Err(stale("The quote has expired: put the session again.").into());
         }
-        if request.paid != open.decision.total {
-            return Err(paid_mismatch(open.decision.total, request.paid).into());
+        let decision = open.decide();
+        if request.paid != decision.total {
+            return Err(paid_mismatch(decision.total, request.paid).into());
         }
-        if !self.still_holds(open, now).await? {
+        if !self.still_holds(open, &decision, now).await? {
             return Err(stale("A campaign or coupon of this quote no longer applies: put the session again.").into());
         }
-        Ok(())
+        Ok(decision)
     }
 
     /// What the session is answered with before it is closed.
     pub(super) async fn told(&self, held: &Held, caller: &TillCaller) -> Result<Session, Stop> {
         let shop = self.snapshot().await?;
         let open = held.open().ok_or_else(session_not_found)?;
-        Ok(answer::session(held.id, open, &shop, caller))
+        Ok(answer::session(held.id, open, &open.decide(), &shop, caller))
     }
 }
 

@@ -9,7 +9,7 @@ use chrono::{DateTime, Utc};
 use contract::Once;
 use contract::till::{CloseRequest, Savings, SegmentChange, Session, TillCaller};
 use domain::{CustomerId, SessionId, SessionState};
-use promotions::Source;
+use promotions::{Decision, Source};
 use store::idempotency::{Claim, Claimed};
 use store::limits;
 use store::purchases::{self, Buyer, Ending, Sale};
@@ -25,7 +25,7 @@ use super::close::{receipt_taken, stale};
 use super::counter::{Held, Place};
 use super::limited::uses;
 use super::once::{body_of, replay, reused};
-use super::{Stop, session_not_found};
+use super::{Stop, answer, session_not_found};
 use crate::Shop;
 use crate::segment::SegmentMove;
 
@@ -51,6 +51,7 @@ struct Closing {
     held: Held,
     key: Key,
     request: CloseRequest,
+    decision: Decision,
     /// As it was answered while it was open.
     session: Session,
     tell: oneshot::Sender<Closed>,
@@ -113,13 +114,16 @@ impl Shop {
         &self,
         caller: &TillCaller,
         held: Held,
+        decision: Decision,
         claim: &Claim<'_>,
         request: &CloseRequest,
     ) -> Closed {
-        let session = self.told(&held, caller).await?;
+        let shop = self.snapshot().await?;
+        let open = held.open().ok_or_else(session_not_found)?;
+        let session = answer::session(held.id, open, &decision, &shop, caller);
         let key = Key { owner: claim.owner, key: claim.key.to_owned(), request_hash: claim.request_hash };
         let (tell, told) = oneshot::channel();
-        let closing = Closing { caller: caller.clone(), held, key, request: request.clone(), session, tell };
+        let closing = Closing { caller: caller.clone(), held, key, request: request.clone(), decision, session, tell };
         // A task of its own: a caller who goes away leaves nothing half-done.
         if self.counter.closer.paid.join(closing) {
             let shop = self.clone();
@@ -242,8 +246,8 @@ impl Shop {
     async fn spend(&self, tx: &mut Tx, closings: &[(&Closing, &Open)], now: DateTime<Utc>) -> Result<(), Broken> {
         let limited: Vec<_> = closings
             .iter()
-            .filter_map(|(closing, _)| Some((closing.held.id, closing.held.open().filter(|open| open.limited)?)))
-            .map(|(id, open)| (id, uses(&open.decision)))
+            .filter(|(closing, _)| closing.held.open().is_some_and(|open| open.limited))
+            .map(|(closing, _)| (closing.held.id, uses(&closing.decision)))
             .collect();
         if limited.is_empty() {
             return Ok(());
@@ -337,12 +341,10 @@ struct Crowd {
 
 impl Closing {
     fn sale<'a>(&'a self, row: &'a Open) -> Sale<'a> {
-        let card = self.held.open().and_then(|open| {
-            let given = open.decision.lines.iter().flat_map(|line| &line.allocations);
-            given.into_iter().find_map(|part| match part.source {
-                Source::Card(card) => Some(card),
-                _ => None,
-            })
+        let given = self.decision.lines.iter().flat_map(|line| &line.allocations);
+        let card = given.into_iter().find_map(|part| match part.source {
+            Source::Card(card) => Some(card),
+            _ => None,
         });
         Sale {
             session: row,

@@ -53,7 +53,8 @@ pub(super) enum Place {
     Left,
 }
 
-/// An open session: what it was evaluated from, and what came of it.
+/// An open session: what it was evaluated from. What came of it is decided again when it is asked for: a decision takes as much
+/// memory as all the rest, and most are never looked at twice.
 #[derive(Debug)]
 pub(super) struct OpenSession {
     pub store: StoreId,
@@ -64,7 +65,6 @@ pub(super) struct OpenSession {
     pub basis: Basis,
     pub revision: Option<i64>,
     pub rules: Rules,
-    pub decision: Decision,
     pub evaluated_at: DateTime<Utc>,
     /// Prices and rules are pinned until then.
     pub expires_at: DateTime<Utc>,
@@ -261,7 +261,8 @@ impl Shop {
     pub(super) async fn reopened(&self, stored: Stored) -> Result<OpenSession, Stop> {
         let basis = Basis::read(&stored.basis)?;
         let rules = self.rules_of(stored.revision).await?;
-        let decision = promotions::evaluate(&basis.facts, &rules);
+        // What its holds are is in the ledger, whatever became of this process.
+        let limited = !promotions::evaluate(&basis.facts, &rules).uses.is_empty();
         Ok(OpenSession {
             store: stored.store,
             till: stored.till,
@@ -273,9 +274,7 @@ impl Shop {
             evaluated_at: stored.evaluated_at,
             expires_at: stored.expires_at,
             customer: stored.customer,
-            // What its holds are is in the ledger, whatever became of this process.
-            limited: !decision.uses.is_empty(),
-            decision,
+            limited,
             unwritten: false,
             doubtful: false,
         })
@@ -283,6 +282,11 @@ impl Shop {
 }
 
 impl OpenSession {
+    /// The decision, which is the same whenever it is made (law 6).
+    pub(super) fn decide(&self) -> Decision {
+        promotions::evaluate(&self.basis.facts, &self.rules)
+    }
+
     /// As the store keeps it.
     pub(super) fn row(&self, id: SessionId) -> Result<Open, StoreError> {
         Ok(Open {

@@ -47,7 +47,8 @@ impl Shop {
         caller: &TillCaller,
         id: SessionId,
         mut open: OpenSession,
-    ) -> Result<OpenSession, Stop> {
+        mut decision: Decision,
+    ) -> Result<(OpenSession, Decision), Stop> {
         for _ in 0..TRIES {
             let now = self.clock.now();
             let mut tx = sessions::begin_patient(&self.store).await?;
@@ -55,17 +56,17 @@ impl Shop {
                 return Err(Stop::Again);
             }
             let holder = open.basis.customer().map_or(Holder::Till(caller.till), Holder::Customer);
-            let reserved = limits::reserve(&mut tx, id, holder, &uses(&open.decision), now + HELD_FOR, now).await?;
+            let reserved = limits::reserve(&mut tx, id, holder, &uses(&decision), now + HELD_FOR, now).await?;
             match reserved {
                 Reserved::Held | Reserved::Unheld => {
                     store::commit(tx).await?;
-                    open.limited = !open.decision.uses.is_empty();
+                    open.limited = !decision.uses.is_empty();
                     open.unwritten = false;
-                    return Ok(open);
+                    return Ok((open, decision));
                 }
                 Reserved::Short(_) => {
                     let _ = tx.rollback().await;
-                    open.decision = self.evaluate_within_limits(id, &mut open.basis.facts, &open.rules, now).await?;
+                    decision = self.evaluate_within_limits(id, &mut open.basis.facts, &open.rules, now).await?;
                 }
             }
         }
@@ -73,21 +74,25 @@ impl Shop {
     }
 
     /// Whether what a quote was given is still to be had at the moment of payment: windows, coupons, and the rules.
-    pub(super) async fn still_holds(&self, open: &OpenSession, now: DateTime<Utc>) -> Result<bool, Stop> {
+    pub(super) async fn still_holds(
+        &self,
+        open: &OpenSession,
+        decision: &Decision,
+        now: DateTime<Utc>,
+    ) -> Result<bool, Stop> {
         let facts = &open.basis.facts;
-        let draws_on_campaigns = open
-            .decision
+        let draws_on_campaigns = decision
             .lines
             .iter()
             .flat_map(|line| &line.allocations)
             .any(|part| !matches!(part.source, promotions::Source::Card(_)));
-        if !draws_on_campaigns && open.decision.uses.is_empty() {
+        if !draws_on_campaigns && decision.uses.is_empty() {
             return Ok(true);
         }
         let codes: Vec<String> = facts.coupons.iter().map(|coupon| coupon.code.clone()).collect();
         let coupons = self.coupons_known(&codes).await?;
         let again = promotions::evaluate(&Facts { at: now, coupons, ..facts.clone() }, &open.rules);
-        Ok(again.lines == open.decision.lines)
+        Ok(again.lines == decision.lines)
     }
 }
 

@@ -213,13 +213,14 @@ impl TillApi for Shop {
 fn as_session(
     id: SessionId,
     open: &counter::OpenSession,
+    decision: &promotions::Decision,
     shop: &Snapshot,
     caller: &TillCaller,
     explain: Option<Locale>,
 ) -> Result<Session, StoreError> {
     // So every test of a quote is one of its JSON as well.
-    debug_assert!(told::json(id, open, shop, caller, None).is_ok());
-    let mut session = answer::session(id, open, shop, caller);
+    debug_assert!(told::json(id, open, decision, shop, caller, None).is_ok());
+    let mut session = answer::session(id, open, decision, shop, caller);
     session.explanation =
         explain.map(|language| explain::explanation(&open.basis.facts, &open.rules, language, session.currency));
     Ok(session)

@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use contract::Refusal;
 use contract::till::{QuoteMode, SessionRequest, TillCaller};
 use domain::{Card, CardId, CardReason, CodeKind, Currency, CustomerCode, CustomerId, Locale, SessionId, SessionState};
-use promotions::{ChosenCard, Facts};
+use promotions::{ChosenCard, Decision, Facts};
 use store::{StoreError, sessions};
 
 use super::basis::Basis;
@@ -31,7 +31,8 @@ const CARDS_WITHIN: Duration = Duration::from_secs(2);
 const FIELD: &str = "/customer_code";
 
 /// How a quote is told: as a session, or as its JSON; with the reasons, in the language that somebody wants them in.
-pub(super) type Tell<T> = fn(SessionId, &OpenSession, &Snapshot, &TillCaller, Option<Locale>) -> Result<T, StoreError>;
+pub(super) type Tell<T> =
+    fn(SessionId, &OpenSession, &Decision, &Snapshot, &TillCaller, Option<Locale>) -> Result<T, StoreError>;
 
 impl Shop {
     pub(super) async fn quote<T>(
@@ -141,7 +142,6 @@ impl Shop {
             basis,
             revision,
             rules,
-            decision,
             evaluated_at: at,
             expires_at: pinned.map_or_else(|| at.checked_add_signed(HOLDS_FOR).unwrap_or(at), |open| open.expires_at),
             customer,
@@ -150,7 +150,7 @@ impl Shop {
             doubtful: false,
         };
         if mode != QuoteMode::Stored {
-            return Ok(tell(id, &open, shop, caller, request.explain)?);
+            return Ok(tell(id, &open, &decision, shop, caller, request.explain)?);
         }
         // A rotating code is bound to its session before anything rests on it.
         if let Some((customer, step)) = buyer.and_then(|buyer| buyer.binds)
@@ -159,12 +159,12 @@ impl Shop {
             return Err(codes::replayed().into());
         }
         if limited {
-            let open = self.keep_limited(caller, id, open).await?;
-            let told = tell(id, &open, shop, caller, request.explain)?;
+            let (open, decision) = self.keep_limited(caller, id, open, decision).await?;
+            let told = tell(id, &open, &decision, shop, caller, request.explain)?;
             held.put(open);
             return Ok(told);
         }
-        let told = tell(id, &open, shop, caller, request.explain)?;
+        let told = tell(id, &open, &decision, shop, caller, request.explain)?;
         self.keep_open(held, open).await?;
         Ok(told)
     }

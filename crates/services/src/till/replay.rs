@@ -77,7 +77,7 @@ impl Shop {
             return impossible("there is no shop here");
         };
         let caller = TillCaller { till: open.till, store: open.store, sets_prices: false, locale: Locale::En };
-        let made = answer::session(id, &open, &shop, &caller);
+        let made = answer::session(id, &open, &open.decide(), &shop, &caller);
         let facts = &open.basis.facts;
         let made_from = MadeFrom {
             session_id: id,

@@ -23,18 +23,19 @@ const EFFECT: usize = 150;
 pub(super) fn json(
     id: SessionId,
     open: &OpenSession,
+    decision: &Decision,
     shop: &Snapshot,
     caller: &TillCaller,
     explain: Option<Locale>,
 ) -> Result<Vec<u8>, StoreError> {
     if explain.is_some() {
-        let session = super::as_session(id, open, shop, caller, explain)?;
+        let session = super::as_session(id, open, decision, shop, caller, explain)?;
         return serde_json::to_vec(&session).map_err(|why| corrupt("answer", &why));
     }
-    let mut told = Json(Vec::with_capacity(size(&open.decision)));
-    told.session(id, open, shop, caller).map_err(|why| corrupt("answer", &why))?;
+    let mut told = Json(Vec::with_capacity(size(decision)));
+    told.session(id, open, decision, shop, caller).map_err(|why| corrupt("answer", &why))?;
     debug_assert_eq!(
-        serde_json::to_string(&answer::session(id, open, shop, caller)).ok().as_deref(),
+        serde_json::to_string(&answer::session(id, open, decision, shop, caller)).ok().as_deref(),
         std::str::from_utf8(&told.0).ok(),
         "what a till reads is the contract's session"
     );
@@ -53,10 +54,11 @@ impl Json {
         &mut self,
         id: SessionId,
         open: &OpenSession,
+        decision: &Decision,
         shop: &Snapshot,
         caller: &TillCaller,
     ) -> serde_json::Result<()> {
-        let (basis, decision) = (&open.basis, &open.decision);
+        let basis = &open.basis;
         self.raw("{\"session_id\":").id(id.0);
         self.raw(",\"state\":").value(&SessionState::Open)?;
         self.raw(",\"version\":").number(i64::from(open.version))?;
