@@ -12,7 +12,7 @@ fn product(sku: &str, category: &str, price: i64, cost: Option<i64>) -> Product 
     Product {
         sku: Sku::parse(sku).unwrap(),
         name: sku.to_uppercase(),
-        category: CategoryId(category.to_owned()),
+        category: CategoryId::new(category),
         price: Amount(price),
         cost: cost.map(Amount),
         offerable: true,
@@ -63,11 +63,7 @@ fn cafe() -> Shop {
         segment: guests(Presence::Active, Habit::Regular),
         visits: 12,
         average: 860,
-        categories: vec![FavouriteCategory {
-            id: CategoryId("coffee".to_owned()),
-            title: "Coffee".to_owned(),
-            times: 11,
-        }],
+        categories: vec![FavouriteCategory { id: CategoryId::new("coffee"), title: "Coffee".to_owned(), times: 11 }],
         products: vec![FavouriteProduct { product: latte.clone(), times: 9 }],
         popular: vec![PopularProduct { product: eclair, category_title: "Cakes".to_owned(), times: 700 }],
         shelf: Shelf::of(all, floor),
@@ -225,11 +221,11 @@ prop_compose! {
             segment, visits, average, floor,
             shelf: Shelf::of(known, floor),
             categories: bought.iter().map(|(p, times)| FavouriteCategory {
-                id: p.category.clone(), title: p.category.0.clone(), times: *times,
+                id: p.category.clone(), title: p.category.to_string(), times: *times,
             }).collect(),
             products: bought.into_iter().map(|(product, times)| FavouriteProduct { product, times }).collect(),
             popular: popular.into_iter().map(|(product, times)| PopularProduct {
-                category_title: product.category.0.clone(), product, times,
+                category_title: product.category.to_string(), product, times,
             }).collect(),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use domain::{Amount, floor_price};
+use domain::{Amount, Sku, floor_price};
 
 use crate::facts::{Facts, Line};
 use crate::select::Names;
@@ -25,11 +25,14 @@ pub(crate) struct Item {
 
 /// The lines that may be discounted, in canonical order: equal remainders go to the same product on every till.
 pub(crate) fn items(facts: &Facts, names: &Names) -> Vec<Item> {
-    let mut places: Vec<usize> = (0..facts.lines.len()).filter(|&place| facts.lines[place].offerable).collect();
-    places.sort_by(|&a, &b| canonical(&facts.lines[a], &facts.lines[b]).then(a.cmp(&b)));
+    let offerable = facts.lines.iter().enumerate().filter(|(_, line)| line.offerable);
+    let mut places: Vec<(u64, usize)> = offerable.map(|(place, line)| (beginning(&line.sku), place)).collect();
+    places.sort_unstable_by(|&(first, a), &(second, b)| {
+        first.cmp(&second).then_with(|| canonical(&facts.lines[a], &facts.lines[b]).then(a.cmp(&b)))
+    });
     places
         .into_iter()
-        .map(|place| {
+        .map(|(_, place)| {
             let line = &facts.lines[place];
             let price = line.unit_price.max(Amount::ZERO);
             let subtotal = price.times(line.quantity);
@@ -49,6 +52,14 @@ pub(crate) fn items(facts: &Facts, names: &Names) -> Vec<Item> {
             }
         })
         .collect()
+}
+
+/// The first eight bytes, in the order of the whole: most products differ there, and a number is compared at once.
+fn beginning(sku: &Sku) -> u64 {
+    let mut bytes = [0; 8];
+    let first = &sku.as_str().as_bytes()[..sku.as_str().len().min(8)];
+    bytes[..first.len()].copy_from_slice(first);
+    u64::from_be_bytes(bytes)
 }
 
 fn canonical(a: &Line, b: &Line) -> Ordering {

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::hash::Hash;
 
 use domain::{Amount, CategoryId, Sku};
+use foldhash::fast::RandomState;
 
 use crate::basket::Item;
 use crate::condition::Selector;
@@ -14,8 +15,8 @@ pub(crate) const UNNAMED: u32 = u32::MAX;
 /// Numbers for the products and categories that the rules name.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    skus: HashMap<Sku, u32>,
-    categories: HashMap<CategoryId, u32>,
+    skus: HashMap<Sku, u32, RandomState>,
+    categories: HashMap<CategoryId, u32, RandomState>,
 }
 
 impl Names {
@@ -43,7 +44,7 @@ impl Names {
     }
 }
 
-fn number<K: Clone + Eq + Hash>(numbers: &mut HashMap<K, u32>, name: &K) -> u32 {
+fn number<K: Clone + Eq + Hash>(numbers: &mut HashMap<K, u32, RandomState>, name: &K) -> u32 {
     let next = u32::try_from(numbers.len()).unwrap_or(UNNAMED);
     *numbers.entry(name.clone()).or_insert(next)
 }

@@ -362,7 +362,7 @@ fn index_of(model: &Model, facts: &Facts) -> i16 {
 fn count_lines(features: &mut Features, purchase: &PurchaseFacts, sign: i64) {
     let add = |sum: &mut i64, amount: Amount| *sum = sum.saturating_add(amount.0.saturating_mul(sign));
     for (category, amount) in &purchase.by_category {
-        add(features.composition.entry(category.0.clone()).or_default(), *amount);
+        add(features.composition.entry(category.to_string()).or_default(), *amount);
     }
     features.composition.retain(|_, spend| *spend != 0);
     add(&mut features.cost, purchase.cost);

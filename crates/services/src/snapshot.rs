@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::Refusal;
 use domain::{Product, Sku, StoreId};
+use foldhash::fast::RandomState;
 use promotions::{Params, Rules, Tz};
 use store::StoreError;
 use store::shop::Settings;
@@ -30,7 +31,7 @@ pub struct Snapshot {
     zone: Tz,
     /// Of the stores whose days begin elsewhere.
     zones: HashMap<StoreId, Tz>,
-    products: HashMap<Sku, Shelved>,
+    products: HashMap<Sku, Shelved, RandomState>,
 }
 
 /// A product and what it is called in Russian.
@@ -54,7 +55,7 @@ impl Shelved {
 
 impl Snapshot {
     #[must_use]
-    pub fn product(&self, sku: &Sku) -> Option<&Shelved> {
+    pub fn product(&self, sku: &str) -> Option<&Shelved> {
         self.products.get(sku)
     }
 

@@ -48,7 +48,7 @@ impl TryFrom<Row> for Card {
 pub(crate) fn scope(kind: &str, reference: String) -> Result<CardScope, StoreError> {
     match kind {
         "basket" => Ok(CardScope::Basket),
-        "category" => Ok(CardScope::Category(CategoryId(reference))),
+        "category" => Ok(CardScope::Category(CategoryId::new(reference))),
         "product" => Ok(CardScope::Product(Sku::parse(reference).map_err(corrupt)?)),
         other => Err(corrupt(format!("no scope is called {other}"))),
     }
@@ -58,7 +58,7 @@ pub(crate) fn scope(kind: &str, reference: String) -> Result<CardScope, StoreErr
 pub(crate) fn columns(scope: &CardScope) -> (&'static str, &str) {
     match scope {
         CardScope::Basket => ("basket", ""),
-        CardScope::Category(category) => ("category", &category.0),
+        CardScope::Category(category) => ("category", category.as_str()),
         CardScope::Product(sku) => ("product", sku.as_str()),
     }
 }
@@ -329,7 +329,11 @@ pub async fn categories_bought(
     .await?;
     Ok(rows
         .into_iter()
-        .map(|(of, title, times)| Count { of: CategoryId(of), title, times: u32::try_from(times).unwrap_or(u32::MAX) })
+        .map(|(of, title, times)| Count {
+            of: CategoryId::new(of),
+            title,
+            times: u32::try_from(times).unwrap_or(u32::MAX),
+        })
         .collect())
 }
 
@@ -419,7 +423,10 @@ pub async fn offerable_prices(tx: &mut Tx) -> Result<Vec<(CategoryId, Amount, Am
         sqlx::query_as("select category, price, cost from products where offerable and cost is not null order by sku")
             .fetch_all(&mut **tx)
             .await?;
-    Ok(rows.into_iter().map(|(category, price, cost)| (CategoryId(category), Amount(price), Amount(cost))).collect())
+    Ok(rows
+        .into_iter()
+        .map(|(category, price, cost)| (CategoryId::new(category), Amount(price), Amount(cost)))
+        .collect())
 }
 
 /// What a card's subject is called in a language; `None` when it is no longer sold.
@@ -431,7 +438,7 @@ pub async fn subject(tx: &mut Tx, scope: &CardScope, locale: Locale) -> Result<O
         CardScope::Basket => return Ok(Some(String::new())),
         CardScope::Category(category) => (
             "select case when $2 = 'ru' then title_ru else title_en end from categories where id = $1",
-            category.0.as_str(),
+            category.as_str(),
         ),
         CardScope::Product(sku) => (
             "select case when $2 = 'ru' and name_ru <> '' then name_ru else name end from products where sku = $1",
@@ -476,7 +483,7 @@ fn counted(rows: Vec<CountedRow>) -> Result<Vec<Count<Product>>, StoreError> {
             let product = Product {
                 sku: Sku::parse(row.sku).map_err(corrupt)?,
                 name: row.name,
-                category: CategoryId(row.category),
+                category: CategoryId::new(row.category),
                 price: Amount(row.price),
                 cost: row.cost.map(Amount),
                 offerable: row.offerable,

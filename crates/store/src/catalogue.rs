@@ -69,7 +69,7 @@ impl Row {
         Ok(Product {
             sku: sku(self.sku)?,
             name: self.name,
-            category: CategoryId(self.category),
+            category: CategoryId::new(self.category),
             price: Amount(self.price),
             cost: self.cost.map(Amount),
             offerable: self.offerable,
@@ -167,7 +167,7 @@ pub async fn upsert_category(tx: &mut Tx, category: &NewCategory) -> Result<(), 
          on conflict (id) do update set title_en = excluded.title_en, title_ru = excluded.title_ru, \
              picture = excluded.picture, position = excluded.position",
     )
-    .bind(&category.id.0)
+    .bind(category.id.as_str())
     .bind(&category.title_en)
     .bind(&category.title_ru)
     .bind(&category.picture)
@@ -200,7 +200,7 @@ pub async fn upsert_product(tx: &mut Tx, new: &NewProduct) -> Result<bool, Store
     .bind(&new.name_ru)
     .bind(&new.description)
     .bind(&new.description_ru)
-    .bind(&product.category.0)
+    .bind(product.category.as_str())
     .bind(product.price.0)
     .bind(product.cost.map(|cost| cost.0))
     .bind(&new.picture)
@@ -234,7 +234,7 @@ mod tests {
         };
         crate::shop::create(&mut tx, &settings, chrono::DateTime::UNIX_EPOCH).await.unwrap();
         let coffee = NewCategory {
-            id: CategoryId("coffee".into()),
+            id: CategoryId::new("coffee"),
             title_en: "Coffee".into(),
             title_ru: "Кофе".into(),
             picture: "tea".into(),
@@ -245,7 +245,7 @@ mod tests {
             product: Product {
                 sku: Sku::parse("espresso").unwrap(),
                 name: "Espresso".into(),
-                category: CategoryId("coffee".into()),
+                category: CategoryId::new("coffee"),
                 price: Amount(price),
                 cost: None,
                 offerable: true,
@@ -278,7 +278,7 @@ mod tests {
         }
         let mut tx = store.begin().await.unwrap();
         let lost = NewProduct {
-            product: Product { category: CategoryId("tea".into()), ..espresso(7, 1).product },
+            product: Product { category: CategoryId::new("tea"), ..espresso(7, 1).product },
             ..espresso(7, 1)
         };
         assert!(upsert_product(&mut tx, &lost).await.unwrap_err().breaks("products_category_fkey"));

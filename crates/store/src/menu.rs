@@ -114,7 +114,7 @@ impl Store {
                     sku: Sku::parse(row.sku)
                         .map_err(|why| StoreError::Corrupt { what: "product", why: why.to_owned() })?,
                     name: row.name,
-                    category: CategoryId(row.category),
+                    category: CategoryId::new(row.category),
                     price: Amount(row.price),
                     cost: row.cost.map(Amount),
                     offerable: row.offerable,

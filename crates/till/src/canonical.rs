@@ -69,7 +69,7 @@ pub fn shelf(shelf: &Shelf) -> Vec<u8> {
 fn scope(scope: &CardScope) -> (&'static str, &str) {
     match scope {
         CardScope::Basket => ("basket", ""),
-        CardScope::Category(category) => ("category", &category.0),
+        CardScope::Category(category) => ("category", category.as_str()),
         CardScope::Product(sku) => ("product", sku.as_str()),
     }
 }

@@ -153,7 +153,7 @@ mod tests {
             handle_hash: crate::code::hash_handle(domain::code::CodeHandle(7), &salt),
             card: GrantedCard {
                 id: CardId(id(5)),
-                scope: CardScope::Category(CategoryId("tea".into())),
+                scope: CardScope::Category(CategoryId::new("tea")),
                 rate_bp: Rate(1_250),
             },
             max_amount: Amount(500),

@@ -20,7 +20,7 @@ pub fn shelf(products: &[Product], floor: MarginFloor, currency: Currency) -> Sh
             let floor = floor_price(product.cost, floor)?;
             (floor < product.price).then(|| ShelfProduct {
                 sku: product.sku.to_string(),
-                category: product.category.0.clone(),
+                category: product.category.to_string(),
                 price: product.price,
                 floor,
             })

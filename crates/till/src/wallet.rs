@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use chrono::{DateTime, Utc};
 use contract::offline::{Grant, GrantPage};
 use domain::code::step_at;
-use domain::{Amount, CardScope, CategoryId, CustomerCode, GrantId, StoreId, TillId, split};
+use domain::{Amount, CardScope, CustomerCode, GrantId, StoreId, TillId, split};
 
 use crate::canonical::unhex;
 use crate::{GrantError, Keyring, ShelfIndex, Verified, code};
@@ -150,7 +150,7 @@ pub fn evaluate(grant: &Grant, shelf: &ShelfIndex, basket: &Basket, spent: Amoun
         let Some(product) = shelf.product(&line.sku) else { continue };
         let covered = match &grant.card.scope {
             CardScope::Basket => true,
-            CardScope::Category(CategoryId(category)) => *category == product.category,
+            CardScope::Category(category) => category.as_str() == product.category,
             CardScope::Product(sku) => sku.as_str() == line.sku,
         };
         if covered {

@@ -86,7 +86,7 @@ pub async fn furnish(
 async fn products(tx: &mut Tx, count: u32) -> Result<Vec<String>, StoreError> {
     for (position, id) in CATEGORIES.into_iter().enumerate() {
         let category = NewCategory {
-            id: CategoryId(id.to_owned()),
+            id: CategoryId::new(id),
             title_en: id.to_owned(),
             title_ru: id.to_owned(),
             picture: String::new(),
@@ -103,7 +103,7 @@ async fn products(tx: &mut Tx, count: u32) -> Result<Vec<String>, StoreError> {
             product: Product {
                 sku: Sku::parse(sku.as_str()).map_err(corrupt)?,
                 name: format!("Product {n}"),
-                category: CategoryId(CATEGORIES[n as usize % CATEGORIES.len()].to_owned()),
+                category: CategoryId::new(CATEGORIES[n as usize % CATEGORIES.len()].to_owned()),
                 price: Amount(price),
                 cost: (n % 10 != 9).then_some(Amount(price * 6 / 10)),
                 offerable: true,

@@ -57,7 +57,7 @@ pub async fn run(args: Args, shop: &Shop) -> anyhow::Result<()> {
 fn truth_of(past: &Past) -> Truth {
     let menu = past.products().iter().map(|product| Item {
         sku: product.sku.as_str().to_owned(),
-        category: product.category.0.clone(),
+        category: product.category.to_string(),
         price: product.price,
         cost: product.cost.unwrap_or(product.price),
         // What is dear is taken less.

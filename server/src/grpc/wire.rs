@@ -134,8 +134,8 @@ fn card(card: till::CardView) -> proto::Card {
     let till::CardView { id, title, scope, rate_bp, valid_from, valid_until, active, reasons } = card;
     let (kind, reference) = match scope {
         CardScope::Basket => (proto::card_scope::Kind::Basket, String::new()),
-        CardScope::Category(id) => (proto::card_scope::Kind::Category, id.0),
-        CardScope::Product(sku) => (proto::card_scope::Kind::Product, sku.into()),
+        CardScope::Category(id) => (proto::card_scope::Kind::Category, id.to_string()),
+        CardScope::Product(sku) => (proto::card_scope::Kind::Product, sku.to_string()),
     };
     proto::Card {
         id: id.to_string(),

@@ -142,7 +142,7 @@ fn CardChoice(card: Offer, chosen: RwSignal<String>, choose: ServerAction<Choose
 pub fn picture_of(scope: &CardScope) -> String {
     match scope {
         CardScope::Basket => "bag".to_owned(),
-        CardScope::Category(category) => category.0.clone(),
+        CardScope::Category(category) => category.to_string(),
         CardScope::Product(sku) => sku.as_str().to_owned(),
     }
 }

@@ -184,7 +184,7 @@ fn a_card_for_one_product_leaves_the_others_alone() {
     let lines = vec![line("espresso", 250, Some(50), 2), line("latte", 400, Some(50), 1)];
     let decision = decide(lines.clone(), card(CardScope::Product(sku("latte")), 1_000), 0);
     assert_eq!(decision.lines.iter().map(|line| line.discount.0).collect::<Vec<_>>(), [0, 40]);
-    let decision = decide(lines, card(CardScope::Category(CategoryId("tea".into())), 1_000), 0);
+    let decision = decide(lines, card(CardScope::Category(CategoryId::new("tea")), 1_000), 0);
     assert_eq!(decision.discount, Amount::ZERO);
 }
 

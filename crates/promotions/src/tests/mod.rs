@@ -50,7 +50,7 @@ fn card(scope: CardScope, bp: u32) -> Option<ChosenCard> {
 fn line(name: &str, price: i64, cost: Option<i64>, quantity: u32) -> Line {
     Line {
         sku: sku(name),
-        category: CategoryId("coffee".into()),
+        category: CategoryId::new("coffee"),
         unit_price: Amount(price),
         cost: cost.map(Amount),
         quantity,
@@ -59,7 +59,7 @@ fn line(name: &str, price: i64, cost: Option<i64>, quantity: u32) -> Line {
 }
 
 fn of_category(category: &str, line: Line) -> Line {
-    Line { category: CategoryId(category.into()), ..line }
+    Line { category: CategoryId::new(category), ..line }
 }
 
 fn somebody() -> Customer {

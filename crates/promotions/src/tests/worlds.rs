@@ -17,7 +17,7 @@ pub(super) fn any_line() -> impl Strategy<Value = Line> {
     (0_u8..6, 0_u8..3, price(), cost, 0_u32..130, any::<bool>(), quantity, prop::bool::weighted(0.85)).prop_map(
         |(product, category, price, cost, share, tied, quantity, offerable)| Line {
             sku: sku(&format!("p{product}")),
-            category: CategoryId(format!("c{category}")),
+            category: CategoryId::new(format!("c{category}")),
             unit_price: Amount(price),
             // Half of the costs lie near the price, so that the floor bites.
             cost: cost.map(|cost| Amount(if tied { price * i64::from(share) / 100 } else { cost })),
@@ -30,7 +30,7 @@ pub(super) fn any_line() -> impl Strategy<Value = Line> {
 pub(super) fn any_card() -> impl Strategy<Value = Option<ChosenCard>> {
     let scope = prop_oneof![
         2 => Just(CardScope::Basket),
-        1 => (0_u8..4).prop_map(|c| CardScope::Category(CategoryId(format!("c{c}")))),
+        1 => (0_u8..4).prop_map(|c| CardScope::Category(CategoryId::new(format!("c{c}")))),
         1 => (0_u8..7).prop_map(|p| CardScope::Product(sku(&format!("p{p}")))),
     ];
     let rate = prop_oneof![5 => 1_u32..3_000, 1 => Just(10_000_u32), 1 => 0_u32..=10_000, 1 => Just(u32::MAX)];
@@ -179,7 +179,7 @@ fn any_budgets() -> impl Strategy<Value = Vec<Budget>> {
 fn any_selector() -> impl Strategy<Value = Selector> {
     let skus = (0_u8..6).prop_map(|p| Selector { skus: vec![sku(&format!("p{p}"))], ..Selector::default() });
     let categories =
-        (0_u8..3).prop_map(|c| Selector { categories: vec![CategoryId(format!("c{c}"))], ..Selector::default() });
+        (0_u8..3).prop_map(|c| Selector { categories: vec![CategoryId::new(format!("c{c}"))], ..Selector::default() });
     let but = (0_u8..6).prop_map(|p| Selector {
         not: Exclusions { skus: vec![sku(&format!("p{p}"))], categories: vec![] },
         ..Selector::default()

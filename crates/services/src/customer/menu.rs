@@ -51,7 +51,7 @@ impl Shop {
                 let off = off.filter(|off| !off.is_zero());
                 MenuProduct {
                     your_price: off.map(|off| item.product.price - off),
-                    sku: item.product.sku.into(),
+                    sku: item.product.sku.to_string(),
                     name: item.product.name,
                     description: item.description,
                     picture: item.picture,

@@ -352,7 +352,7 @@ pub(super) fn product(item: &Item) -> Product {
     Product {
         sku: Sku::parse(item.sku).unwrap_or_else(|why| unreachable!("{}: {why}", item.sku)),
         name: item.name.0.to_owned(),
-        category: CategoryId(item.category.to_owned()),
+        category: CategoryId::new(item.category),
         price: Amount(item.price),
         cost: (item.cost >= 0).then_some(Amount(item.cost)),
         offerable: true,
@@ -362,7 +362,7 @@ pub(super) fn product(item: &Item) -> Product {
 pub(super) async fn seed(tx: &mut Tx) -> Result<(), StoreError> {
     for (position, (id, en, ru, picture)) in (1..).zip(CATEGORIES) {
         let category = NewCategory {
-            id: CategoryId((*id).to_owned()),
+            id: CategoryId::new(*id),
             title_en: (*en).to_owned(),
             title_ru: (*ru).to_owned(),
             picture: (*picture).to_owned(),

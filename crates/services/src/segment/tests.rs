@@ -96,7 +96,7 @@ impl Scene {
                 .await
                 .unwrap();
         }
-        let category = |sku: &str| CategoryId(if sku == "espresso" { "coffee" } else { "cakes" }.to_owned());
+        let category = |sku: &str| CategoryId::new(if sku == "espresso" { "coffee" } else { "cakes" });
         let categories: Vec<CategoryId> = lines.iter().map(|(sku, _)| category(sku)).collect();
         let lines = lines.iter().zip(&categories).map(|((_, price), category)| LineFacts {
             category: Some(category),

@@ -146,7 +146,7 @@ impl Fold {
     }
 
     fn facts(&self, sale: &PastSale, zone: Tz) -> Facts {
-        let unknown = (CategoryId(String::new()), true);
+        let unknown = (CategoryId::new(String::new()), true);
         let lines = sale.lines.iter().map(|line| {
             let (category, offerable) = self.setting.goods.get(&line.sku).unwrap_or(&unknown);
             Line {

@@ -37,7 +37,7 @@ pub(super) fn session(
                 sku: line.sku.to_string(),
                 // A product that is sold no more has no name, and its sku.
                 name: shop
-                    .product(&line.sku)
+                    .product(line.sku.as_str())
                     .map_or(line.sku.as_str(), |shelved| shelved.name(caller.locale))
                     .to_owned(),
                 quantity: line.quantity,

@@ -13,19 +13,19 @@ pub(super) const MAX_COUPONS: usize = 20;
 const MAX_COUPON_CHARS: usize = 64;
 
 /// A request within the bounds; nothing is looked up yet.
-pub(super) struct Basket {
-    pub lines: Vec<Asked>,
-    pub coupons: Vec<String>,
+pub(super) struct Basket<'a> {
+    pub lines: Vec<Asked<'a>>,
+    pub coupons: &'a [String],
 }
 
-pub(super) struct Asked {
-    pub sku: Sku,
+pub(super) struct Asked<'a> {
+    pub sku: &'a str,
     pub quantity: u32,
     pub unit_price: Option<Amount>,
 }
 
 /// Checks every bound, and tells all that are broken at once.
-pub(super) fn check(request: &SessionRequest) -> Result<Basket, Refusal> {
+pub(super) fn check(request: &SessionRequest) -> Result<Basket<'_>, Refusal> {
     let mut faults =
         Refusal::unacceptable("invalid-session", "Something in this session is out of bounds: see `errors`.");
     if request.lines.len() > MAX_LINES {
@@ -37,8 +37,8 @@ pub(super) fn check(request: &SessionRequest) -> Result<Basket, Refusal> {
     }
     let mut lines = Vec::with_capacity(request.lines.len());
     for (place, line) in request.lines.iter().enumerate() {
-        let sku = match Sku::parse(line.sku.as_str()) {
-            Ok(sku) => Some(sku),
+        let sku = match Sku::check(&line.sku) {
+            Ok(()) => Some(line.sku.as_str()),
             Err(why) => {
                 faults = faults.at(format!("/lines/{place}/sku"), "sku-invalid", why);
                 None
@@ -64,29 +64,29 @@ pub(super) fn check(request: &SessionRequest) -> Result<Basket, Refusal> {
             faults = faults.at(format!("/coupon_codes/{place}"), "coupon-code-invalid", detail);
         }
     }
-    if faults.faults.is_empty() { Ok(Basket { lines, coupons: request.coupon_codes.clone() }) } else { Err(faults) }
+    if faults.faults.is_empty() { Ok(Basket { lines, coupons: &request.coupon_codes }) } else { Err(faults) }
 }
 
-impl Basket {
-    /// Whether the catalogue has everything that is in it.
-    pub(super) fn is_known(&self, shop: &Snapshot) -> bool {
-        self.lines.iter().all(|asked| shop.product(&asked.sku).is_some())
-    }
-
+impl Basket<'_> {
     /// Puts products and prices to the lines. What `pinned` quoted before keeps its price and its cost.
     ///
     /// A till's own `unit_price` counts only where it `sets_prices`, and is lifted to the margin floor, but never above
     /// what the catalogue asks.
-    pub(super) fn find(self, shop: &Snapshot, sets_prices: bool, pinned: Option<&Facts>) -> Result<Vec<Line>, Refusal> {
+    pub(super) fn find(
+        &self,
+        shop: &Snapshot,
+        sets_prices: bool,
+        pinned: Option<&Facts>,
+    ) -> Result<Vec<Line>, Refusal> {
         let mut unknown = Refusal::not_found("sku-not-found", "The catalogue has no such product: see `errors`.");
         let mut found = Vec::with_capacity(self.lines.len());
-        for (place, asked) in self.lines.into_iter().enumerate() {
-            let Some(Shelved { product, .. }) = shop.product(&asked.sku) else {
+        for (place, asked) in self.lines.iter().enumerate() {
+            let Some(Shelved { product, .. }) = shop.product(asked.sku) else {
                 let detail = format!("There is no product {}.", asked.sku);
                 unknown = unknown.at(format!("/lines/{place}/sku"), "sku-not-found", detail);
                 continue;
             };
-            let before = pinned.and_then(|facts| before(facts, place, &asked.sku));
+            let before = pinned.and_then(|facts| before(facts, place, asked.sku));
             let cost = before.map_or(product.cost, |line| line.cost);
             let unit_price = match (asked.unit_price.filter(|_| sets_prices), before) {
                 (Some(price), _) => {
@@ -98,7 +98,7 @@ impl Basket {
                 (None, _) => product.price,
             };
             found.push(Line {
-                sku: asked.sku,
+                sku: product.sku.clone(),
                 category: product.category.clone(),
                 unit_price,
                 cost,
@@ -111,9 +111,9 @@ impl Basket {
 }
 
 /// The line of this product in the quote before; most often it stands where it stood.
-fn before<'a>(facts: &'a Facts, place: usize, sku: &Sku) -> Option<&'a Line> {
+fn before<'a>(facts: &'a Facts, place: usize, sku: &str) -> Option<&'a Line> {
     match facts.lines.get(place) {
-        Some(line) if line.sku == *sku => Some(line),
-        _ => facts.lines.iter().find(|line| line.sku == *sku),
+        Some(line) if line.sku.as_str() == sku => Some(line),
+        _ => facts.lines.iter().find(|line| line.sku.as_str() == sku),
     }
 }

@@ -69,12 +69,7 @@ impl Shop {
     }
 
     /// The decision that is paid.
-    async fn check_payable(
-        &self,
-        caller: &TillCaller,
-        held: &Held,
-        request: &CloseRequest,
-    ) -> Result<Decision, Stop> {
+    async fn check_payable(&self, caller: &TillCaller, held: &Held, request: &CloseRequest) -> Result<Decision, Stop> {
         let open = held.open().filter(|open| open.store == caller.store).ok_or_else(session_not_found)?;
         if open.basis.facts.lines.is_empty() {
             let detail = "There is nothing in this session to sell.";

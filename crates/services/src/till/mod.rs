@@ -197,9 +197,9 @@ impl TillApi for Shop {
             products: products
                 .into_iter()
                 .map(|listed| ProductView {
-                    sku: listed.product.sku.into(),
+                    sku: listed.product.sku.to_string(),
                     name: listed.product.name,
-                    category: listed.product.category.0,
+                    category: listed.product.category.to_string(),
                     category_title: listed.category_title,
                     picture: listed.picture,
                     price: listed.product.price,

@@ -44,11 +44,7 @@ impl Shop {
         tell: Tell<T>,
     ) -> Result<T, Stop> {
         let basket = basket::check(request)?;
-        let mut shop = self.snapshot().await?;
-        if !basket.is_known(&shop) {
-            // It may have come into the catalogue a moment ago: a till that reads its label must not wait for us.
-            shop = self.snapshot_anew().await?;
-        }
+        let shop = self.snapshot().await?;
         check_currency(request.currency, shop.settings.currency)?;
         let mut held = match self.at_counter(id).await? {
             Found::New(held) | Found::Open(held) => held,
@@ -75,7 +71,7 @@ impl Shop {
         caller: &TillCaller,
         held: &mut Held,
         request: &SessionRequest,
-        basket: basket::Basket,
+        basket: basket::Basket<'_>,
         mode: QuoteMode,
         shop: &Arc<Snapshot>,
         tell: Tell<T>,
@@ -95,8 +91,18 @@ impl Shop {
         };
         let pinned = standing.filter(|open| now + TIME_TO_PAY < open.expires_at);
         let who = buyer.as_ref().map(|buyer| buyer.guest.customer.id);
-        let coupons = self.coupons_shown(caller.till, who, &basket.coupons).await?;
-        let lines = basket.find(shop, caller.sets_prices, pinned.map(|open| &open.basis.facts))?;
+        let coupons = self.coupons_shown(caller.till, who, basket.coupons).await?;
+        let before = pinned.map(|open| &open.basis.facts);
+        let (shop, lines) = match basket.find(shop, caller.sets_prices, before) {
+            Ok(lines) => (shop.clone(), lines),
+            // It may have come into the catalogue a moment ago: a till that reads its label must not wait for us.
+            Err(_) => {
+                let newer = self.snapshot_anew().await?;
+                let lines = basket.find(&newer, caller.sets_prices, before)?;
+                (newer, lines)
+            }
+        };
+        let shop = &shop;
         let (revision, rules) = match pinned {
             Some(open) => (open.revision, open.rules.clone()),
             None => (shop.revision, shop.rules.clone()),

@@ -79,7 +79,7 @@ impl Json {
         }
         self.raw(",\"lines\":[");
         for (place, (line, decided)) in basis.facts.lines.iter().zip(&decision.lines).enumerate() {
-            let name = shop.product(&line.sku).map_or(line.sku.as_str(), |shelved| shelved.name(caller.locale));
+            let name = shop.product(line.sku.as_str()).map_or(line.sku.as_str(), |shelved| shelved.name(caller.locale));
             self.raw(if place == 0 { "{\"position\":" } else { ",{\"position\":" });
             self.number(i64::from(u16::try_from(place).unwrap_or(u16::MAX)))?;
             self.raw(",\"sku\":").text(line.sku.as_str())?;

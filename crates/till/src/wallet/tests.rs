@@ -2,6 +2,7 @@ use std::sync::LazyLock;
 
 use chrono::TimeDelta;
 use contract::offline::{GrantPage, GrantedCard, Money};
+use domain::CategoryId;
 use domain::code::{CodeHandle, RotatingSecret, StaticCode};
 use domain::{CardId, Currency, CustomerId, MarginFloor, Product, Rate, Sku, floor_price};
 use proptest::prelude::*;
@@ -35,7 +36,7 @@ fn product(n: usize, price: i64, cost: Option<i64>, offerable: bool) -> Product 
     Product {
         sku: Sku::parse(format!("sku-{n}")).unwrap(),
         name: String::new(),
-        category: CategoryId(format!("category-{}", n % 3)),
+        category: CategoryId::new(format!("category-{}", n % 3)),
         price: Amount(price),
         cost: cost.map(Amount),
         offerable,
@@ -201,7 +202,7 @@ fn what_may_not_be_discounted_is_not_on_the_shelf() {
 fn any_scope() -> impl Strategy<Value = CardScope> {
     prop_oneof![
         Just(CardScope::Basket),
-        (0..4_usize).prop_map(|n| CardScope::Category(CategoryId(format!("category-{n}")))),
+        (0..4_usize).prop_map(|n| CardScope::Category(CategoryId::new(format!("category-{n}")))),
         (0..8_usize).prop_map(|n| CardScope::Product(Sku::parse(format!("sku-{n}")).unwrap())),
     ]
 }

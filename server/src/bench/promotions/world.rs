@@ -226,7 +226,7 @@ fn product(n: usize, rng: &mut StdRng) -> Option<Line> {
 }
 
 fn category(n: usize) -> CategoryId {
-    CategoryId(format!("category-{n:02}"))
+    CategoryId::new(format!("category-{n:02}"))
 }
 
 fn campaign(n: usize, when: Condition, then: Vec<Benefit>) -> Campaign {

@@ -49,7 +49,7 @@ pub(crate) fn product(sku: &str, category: &str, price: i64, cost: Option<i64>) 
         product: Product {
             sku: Sku::parse(sku).unwrap(),
             name: sku.to_owned(),
-            category: CategoryId(category.to_owned()),
+            category: CategoryId::new(category),
             price: Amount(price),
             cost: cost.map(Amount),
             offerable: true,
@@ -106,7 +106,7 @@ impl Scene {
         store::tills::create_till(&mut tx, till.till, till.store, "Till 1").await.unwrap();
         for (id, title_en, title_ru) in [("coffee", "Coffee", "Кофе"), ("cakes", "Cakes", "Торты")] {
             let category = NewCategory {
-                id: CategoryId(id.into()),
+                id: CategoryId::new(id),
                 title_en: title_en.into(),
                 title_ru: title_ru.into(),
                 picture: String::new(),

@@ -184,7 +184,7 @@ fn line(draw: &mut StdRng) -> Line {
     let (quantity, price) = (draw.random_range(1..4), draw.random_range(0..1_000));
     let discount = if draw.random() { draw.random_range(0..=price) } else { 0 };
     let cost = draw.random::<bool>().then(|| draw.random_range(0..900));
-    Line { sku, category: CategoryId(category.to_owned()), quantity, price, discount, cost }
+    Line { sku, category: CategoryId::new(category), quantity, price, discount, cost }
 }
 
 fn one_back(line: &Line) -> Line {

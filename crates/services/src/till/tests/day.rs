@@ -28,7 +28,7 @@ async fn guests(scene: &Scene) -> Vec<Guest> {
     for (scope, bp) in [
         (CardScope::Basket, 1_000),
         (CardScope::Basket, 9_999),
-        (CardScope::Category(CategoryId("cakes".into())), 2_500),
+        (CardScope::Category(CategoryId::new("cakes")), 2_500),
         (CardScope::Product(Sku::parse("latte").unwrap()), 333),
     ] {
         guests.push(scene.guest_with(scope, bp).await);

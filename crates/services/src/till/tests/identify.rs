@@ -23,7 +23,7 @@ async fn a_code_tells_who_it_is_and_what_they_may_redeem() {
 async fn who_stands_at_the_till_reads_the_cards_in_their_own_language() {
     let scene = Scene::set().await;
     scene.change("update categories set title_ru = 'кофе' where id = 'coffee'").await;
-    let scope = CardScope::Category(CategoryId("coffee".into()));
+    let scope = CardScope::Category(CategoryId::new("coffee"));
     let guest = scene.guest_with(scope, 1_000).await;
     let titles = async |locale, key: &str| {
         let caller = TillCaller { locale, ..scene.till.clone() };

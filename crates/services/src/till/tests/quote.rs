@@ -102,7 +102,7 @@ async fn the_margin_floor_cuts_last_and_says_so() {
 async fn a_card_counts_for_what_it_is_for() {
     let scene = Scene::set().await;
     let lines = [("espresso", 1), ("eclair", 1)];
-    let cakes = scene.guest_with(CardScope::Category(CategoryId("cakes".into())), 1_000).await;
+    let cakes = scene.guest_with(CardScope::Category(CategoryId::new("cakes")), 1_000).await;
     assert_eq!(scene.quoted(&cakes, &lines).await.discount, Amount(39));
     let espresso = scene.guest_with(CardScope::Product(Sku::parse("espresso").unwrap()), 1_000).await;
     assert_eq!(scene.quoted(&espresso, &lines).await.discount, Amount(25));

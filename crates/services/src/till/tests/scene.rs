@@ -95,7 +95,7 @@ impl Scene {
         tills::create_key(&mut tx, &till::hash_key(PRICE_KEY), Some(second.till), &scopes, now).await.unwrap();
         for id in ["coffee", "cakes", "charges"] {
             let category = NewCategory {
-                id: CategoryId(id.into()),
+                id: CategoryId::new(id),
                 title_en: id.into(),
                 title_ru: id.into(),
                 picture: String::new(),
@@ -241,7 +241,7 @@ pub(super) fn product(sku: &str, category: &str, price: i64, cost: Option<i64>, 
         product: Product {
             sku: Sku::parse(sku).unwrap(),
             name: sku.to_uppercase(),
-            category: CategoryId(category.into()),
+            category: CategoryId::new(category),
             price: Amount(price),
             cost: cost.map(Amount),
             offerable,
