@@ -116,6 +116,7 @@ fn the_level_follows_the_segment() {
         levels(&offer(&shop.facts(Since::Never), &rules()))[0]
     };
     assert_eq!(basket(SegmentName::Newcomers, 0), 1_000);
+    assert_eq!(basket(SegmentName::Apart, 5), 750, "like nobody: as a regular");
     assert_eq!(basket(SegmentName::Newcomers, 5), 750, "known by visits, though no model has looked");
     assert_eq!(basket(guests(Presence::Active, Habit::Frequent), 40), 500);
     assert_eq!(basket(guests(Presence::Active, Habit::Occasional), 2), 1_000);
@@ -189,7 +190,9 @@ fn any_presence() -> impl Strategy<Value = Presence> {
 
 fn any_segment() -> impl Strategy<Value = SegmentName> {
     let habit = prop_oneof![Just(Habit::Frequent), Just(Habit::Regular), Just(Habit::Occasional)];
-    prop_oneof![Just(SegmentName::Newcomers), (any_presence(), habit).prop_map(|(p, h)| guests(p, h))]
+    let likely = SegmentName::Prospects { habit: Habit::Frequent, basket: BasketSize::Small };
+    let other = prop_oneof![Just(SegmentName::Newcomers), Just(likely), Just(SegmentName::Apart)];
+    prop_oneof![other, (any_presence(), habit).prop_map(|(p, h)| guests(p, h))]
 }
 
 /// Honest prices mostly, and every kind of absurd one.
@@ -306,8 +309,8 @@ proptest! {
     #[test]
     fn absence_after_a_purchase_earns_nothing(shop in any_shop(), away in any_presence()) {
         let absent = match shop.segment.clone() {
-            SegmentName::Newcomers => SegmentName::Newcomers,
             SegmentName::Profile { habit, .. } => guests(away, habit),
+            other => other,
         };
         let absent = Shop { segment: absent, ..shop.clone() };
         let (now, later) = (offer(&shop.facts(Since::Purchase), &rules()), offer(&absent.facts(Since::Purchase), &rules()));
@@ -319,8 +322,8 @@ proptest! {
     fn reasons_are_true(shop in any_shop(), since in any_since()) {
         for reason in offer(&shop.facts(since), &rules()).proposals.into_iter().flat_map(|p| p.reasons) {
             let holds = match reason {
-                CardReason::Welcome => shop.segment == SegmentName::Newcomers && shop.visits == 0,
-                CardReason::Segment { name } => name == shop.segment && name != SegmentName::Newcomers,
+                CardReason::Welcome => shop.segment.is_new() && shop.visits == 0,
+                CardReason::Segment { name } => name == shop.segment && matches!(name, SegmentName::Profile { .. }),
                 CardReason::FavouriteCategory { title, times } =>
                     times > 0 && shop.categories.iter().any(|c| c.title == title && c.times == times),
                 CardReason::FavouriteProduct { name, times } =>

@@ -119,7 +119,17 @@ fn a_segment_is_meant_by_its_parts_and_so_outlives_a_refit() {
     assert_eq!(unmet(&known(|_| ()), test), Some(Unmet::OtherSegment));
     let habit = json!({"segment": {"habit": ["frequent"]}});
     assert_eq!(unmet(&known(|customer| customer.segment = lapsed(1, None)), habit), Some(Unmet::OtherSegment));
-    assert_eq!(unmet(&known(|_| ()), json!({"segment": {"newcomers": true}})), None);
+    let (new, apart) = (json!({"segment": {"newcomers": true}}), json!({"segment": {"apart": true}}));
+    assert_eq!(unmet(&known(|_| ()), new.clone()), None);
+    assert_eq!(unmet(&known(|_| ()), apart.clone()), Some(Unmet::OtherSegment));
+    let likely = SegmentName::Prospects { habit: Habit::Frequent, basket: BasketSize::Large };
+    assert_eq!(unmet(&known(|customer| customer.segment = likely.clone()), new.clone()), None, "not there yet");
+    assert_eq!(
+        unmet(&known(|customer| customer.segment = likely), json!({"segment": {"habit": ["frequent"]}})),
+        Some(Unmet::OtherSegment)
+    );
+    assert_eq!(unmet(&known(|customer| customer.segment = SegmentName::Apart), apart), None);
+    assert_eq!(unmet(&known(|customer| customer.segment = SegmentName::Apart), new), Some(Unmet::OtherSegment));
 }
 
 #[test]
