@@ -39,7 +39,7 @@ pub struct Visitor {
 /// The cookies' names without the prefix that https adds.
 pub const CUSTOMER_COOKIE: &str = "kava_customer";
 pub const STAFF_COOKIE: &str = "kava_staff";
-/// The link that somebody came by, until they register: a store's id, `~`, and the code of who sent them.
+/// The link that somebody came by, until they register: a store's id, `~`, and that of who sent them.
 pub const CAME_COOKIE: &str = "kava_came";
 pub const LOCALE_COOKIE: &str = "kava_locale";
 pub const THEME_COOKIE: &str = "kava_theme";

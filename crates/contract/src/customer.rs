@@ -27,11 +27,10 @@ impl std::fmt::Debug for SessionToken {
 }
 
 /// The link that somebody came by: of a store's poster, or sent by another customer. What leads nowhere says nothing.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct CameBy {
     pub store: Option<StoreId>,
-    /// Another customer's `Profile::invite_code`.
-    pub invite: Option<String>,
+    pub inviter: Option<CustomerId>,
 }
 
 #[async_trait]
@@ -210,8 +209,6 @@ pub struct Profile {
     pub locale: Locale,
     pub marketing_consent: bool,
     pub member_since: DateTime<Utc>,
-    /// `/join?from=` with this is a link that says who sent it.
-    pub invite_code: String,
 }
 
 /// Absent fields stay as they are; an empty text clears an optional one.

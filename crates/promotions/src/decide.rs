@@ -50,30 +50,47 @@ fn judge<T: Trace>(stack: &Stack, scene: &Scene, fates: &mut Fates<'_, T>) {
     }
 }
 
-/// One part of one line, while they are sorted.
+/// One part of one line.
+#[derive(Clone, Copy)]
 struct Paid {
-    place: usize,
     by: usize,
     desired: Amount,
     granted: Amount,
 }
 
-fn tell<T>(stack: &Stack, scene: &Scene, fates: &Fates<'_, T>) -> Decision {
-    let mut paid: Vec<Paid> = Vec::new();
-    for (by, (_, given)) in stack.iter().enumerate() {
-        paid.extend(given.parts.iter().map(|part| Paid {
-            place: scene.items[part.item].place,
-            by,
-            desired: part.desired,
-            granted: part.granted,
-        }));
+/// What was paid for each line of the basket, in the order of application: all parts one after the other, and where those of each
+/// line end.
+fn paid_by_line(stack: &Stack, scene: &Scene) -> (Vec<Paid>, Vec<usize>) {
+    let place_of = |item: usize| scene.items[item].place;
+    let mut ends = vec![0; scene.facts.lines.len()];
+    for part in stack.iter().flat_map(|(_, given)| &given.parts) {
+        ends[place_of(part.item)] += 1;
     }
-    paid.sort_by_key(|paid| (paid.place, paid.by));
+    let mut all = 0;
+    // First where each line begins; each part that is put there moves it on, to where the line ends.
+    for place in &mut ends {
+        all += std::mem::replace(place, all);
+    }
+    let mut paid = vec![Paid { by: 0, desired: Amount::ZERO, granted: Amount::ZERO }; all];
+    for (by, (_, given)) in stack.iter().enumerate() {
+        for part in &given.parts {
+            let next = &mut ends[place_of(part.item)];
+            paid[*next] = Paid { by, desired: part.desired, granted: part.granted };
+            *next += 1;
+        }
+    }
+    (paid, ends)
+}
+
+fn tell<T>(stack: &Stack, scene: &Scene, fates: &Fates<'_, T>) -> Decision {
+    let (paid, ends) = paid_by_line(stack, scene);
     let mut decision = Decision { lines: Vec::with_capacity(scene.facts.lines.len()), ..Decision::default() };
-    let mut rest = paid.as_slice();
-    for (place, line) in scene.facts.lines.iter().enumerate() {
-        let (here, later) = rest.split_at(rest.iter().take_while(|paid| paid.place == place).count());
-        rest = later;
+    // One for each part, and perhaps one for each line that was clipped.
+    decision.effects.reserve(paid.len() + ends.len());
+    let mut from = 0;
+    for (place, (line, end)) in scene.facts.lines.iter().zip(ends).enumerate() {
+        let here = &paid[from..end];
+        from = end;
         let subtotal = line.unit_price.max(Amount::ZERO).times(line.quantity);
         let line = lower(place, subtotal, here, stack, &mut decision.effects);
         decision.subtotal += line.subtotal;
@@ -110,7 +127,7 @@ fn lower(place: usize, subtotal: Amount, paid: &[Paid], stack: &Stack, effects: 
     let position = position(place);
     let mut allocations = Vec::with_capacity(paid.len());
     let (mut wanted, mut discount) = (Amount::ZERO, Amount::ZERO);
-    for &Paid { by, desired, granted, .. } in paid {
+    for &Paid { by, desired, granted } in paid {
         wanted += desired;
         discount += granted;
         if granted > Amount::ZERO {

@@ -11,8 +11,4 @@ alter table customers
     -- On that store's clock, or the shop's.
     add column registered_hour smallint
         constraint customers_registered_hour check (registered_hour between 0 and 23),
-    add column invited_by uuid references customers,
-    -- What a link says of who sent it: known of no code, and of no code's use.
-    add column invite_code text not null
-        generated always as (substr(md5('kava invite ' || id::text), 1, 16)) stored
-        constraint customers_invite_code_key unique;
+    add column invited_by uuid references customers;

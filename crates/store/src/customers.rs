@@ -45,8 +45,6 @@ pub struct Customer {
     pub merged_into: Option<CustomerId>,
     /// Nobody any more.
     pub erased: bool,
-    /// What a link says that they send to others.
-    pub invite_code: String,
 }
 
 /// What is needed to make a customer; everything else begins empty, in the newcomers' segment.
@@ -127,7 +125,6 @@ struct Row {
     offers_version: i64,
     merged_into: Option<Uuid>,
     erased: bool,
-    invite_code: String,
 }
 
 fn corrupt(why: impl ToString) -> StoreError {
@@ -168,7 +165,6 @@ impl TryFrom<Row> for Customer {
             offers_version: row.offers_version,
             merged_into: row.merged_into.map(CustomerId),
             erased: row.erased,
-            invite_code: row.invite_code,
         })
     }
 }
@@ -179,8 +175,7 @@ macro_rules! select {
         concat!(
             "select id, external_id, phone, static_code, code_handle, code_secret, name, email, birth_month, birth_day, ",
             "locale, marketing_consent, created_at, savings, visits, spent, first_purchase_at, last_purchase_at, ",
-            "composition, segment_model, segment_index, offers_version, merged_into, erased_at is not null as erased, ",
-            "invite_code from customers ",
+            "composition, segment_model, segment_index, offers_version, merged_into, erased_at is not null as erased from customers ",
             $rest
         )
     };

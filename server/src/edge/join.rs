@@ -14,7 +14,7 @@ use crate::rest::Query;
 
 /// Somebody who read a poster may think it over for so long.
 const MONTH_SECONDS: u32 = 30 * 24 * 60 * 60;
-/// More than an id or an invitation's code has.
+/// More than an id has.
 const MAX_CHARS: usize = 64;
 
 pub fn router() -> Router<Edge> {
@@ -39,7 +39,7 @@ async fn join(State(edge): State<Edge>, RawQuery(query): RawQuery) -> Response {
     response
 }
 
-/// What an id or a code may look like: nothing that means something in a cookie.
+/// What an id may look like: nothing that means something in a cookie.
 fn word(text: &str) -> Option<&str> {
     let good = (1..=MAX_CHARS).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     good.then_some(text)
@@ -50,7 +50,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_link_says_an_id_or_a_code_and_nothing_else() {
+    fn a_link_says_an_id_and_nothing_else() {
         assert_eq!(word("0192a-F"), Some("0192a-F"));
         for text in ["", "a b", "a;b", "a~b", "\u{e9}", "a\r\n", &"a".repeat(65)] {
             assert_eq!(word(text), None, "{text:?}");

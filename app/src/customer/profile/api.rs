@@ -17,7 +17,8 @@ pub struct ProfileShown {
 pub async fn load_profile() -> Result<ProfileShown, Fault> {
     let caller = crate::visitor::customer()?;
     let profile = crate::visitor::customer_api()?.profile(caller).await?;
-    let invitation = format!("{}/join?from={}", crate::visitor::visitor()?.origin, profile.invite_code);
+    // An id opens nothing: who one is has to be proven, at the sign-in and at the till.
+    let invitation = format!("{}/join?from={}", crate::visitor::visitor()?.origin, caller.customer);
     Ok(ProfileShown { profile, invitation })
 }
 

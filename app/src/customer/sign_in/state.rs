@@ -1,7 +1,7 @@
 //! What was typed, read kindly: phones and codes.
 
 use contract::customer::CameBy;
-use domain::{Phone, PhoneError, StoreId};
+use domain::{CustomerId, Phone, PhoneError, StoreId};
 
 /// Digits of a one-time code.
 pub const CODE_DIGITS: usize = 6;
@@ -27,14 +27,11 @@ pub fn read_code(text: &str) -> Option<String> {
     (code.len() == CODE_DIGITS && code.bytes().all(|b| b.is_ascii_digit())).then_some(code)
 }
 
-/// The link that somebody came by, as its cookie says it: a store's id, `~`, and the code of who sent them.
+/// The link that somebody came by, as its cookie says it: a store's id, `~`, and that of who sent them.
 #[must_use]
 pub fn came(cookie: &str) -> CameBy {
-    let (store, invite) = cookie.split_once('~').unwrap_or_default();
-    CameBy {
-        store: store.parse().ok().map(StoreId),
-        invite: (1..=64).contains(&invite.len()).then(|| invite.to_owned()),
-    }
+    let (store, inviter) = cookie.split_once('~').unwrap_or_default();
+    CameBy { store: store.parse().ok().map(StoreId), inviter: inviter.parse().ok().map(CustomerId) }
 }
 
 #[cfg(test)]
@@ -44,13 +41,13 @@ mod tests {
     #[test]
     fn a_cookie_says_who_sent_somebody() {
         let store = "0192a3b4-0000-7000-8000-00000000000a";
-        let both = came(&format!("{store}~c0ffee"));
-        assert_eq!((both.store.unwrap().to_string().as_str(), both.invite.as_deref()), (store, Some("c0ffee")));
-        assert_eq!(came("~c0ffee").store, None);
-        for text in ["", "~", "soho", "soho~", &"~".repeat(200)] {
-            assert_eq!(came(text).store, None, "{text}");
+        let both = came(&format!("{store}~{store}"));
+        let ids = (both.store.map(|id| id.to_string()), both.inviter.map(|id| id.to_string()));
+        assert_eq!(ids, (Some(store.to_owned()), Some(store.to_owned())));
+        assert_eq!(came(&format!("~{store}")), CameBy { store: None, ..both });
+        for text in ["", "~", "soho", "soho~anna", &"~".repeat(200)] {
+            assert_eq!(came(text), CameBy::default(), "{text}");
         }
-        assert_eq!(came("nonsense~").invite, None);
     }
 
     #[test]

@@ -23,7 +23,6 @@ pub(super) fn shown(customer: Customer) -> Result<Profile, Refusal> {
         locale: customer.locale,
         marketing_consent: customer.marketing_consent,
         member_since: customer.created_at,
-        invite_code: customer.invite_code,
     })
 }
 

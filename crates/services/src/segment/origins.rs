@@ -34,8 +34,8 @@ impl Shop {
         now: DateTime<Utc>,
     ) -> Result<Newcomer, StoreError> {
         let (store, invited_by) = match came {
-            CameBy { store: None, invite: None } => (None, None),
-            CameBy { store, invite } => origins::behind_link(tx, *store, invite.as_deref()).await?,
+            CameBy { store: None, inviter: None } => (None, None),
+            CameBy { store, inviter } => origins::behind_link(tx, *store, *inviter).await?,
         };
         let hour = shop.map(|shop| hour_of(shop, store, now));
         let segment_model = store::segments::model_in_use(tx).await?;

@@ -2,6 +2,8 @@
 //! scan, and a [`Session`](contract::till::Session) of texts in between cost more than deciding it. The contract stays
 //! `Session`: debug builds, and so all tests, compare every answer with it.
 
+use std::ops::Range;
+
 use contract::till::{Source, TillCaller};
 use domain::{Amount, Locale, SessionId, SessionState};
 use promotions::{Decision, Effect};
@@ -32,14 +34,14 @@ pub(super) fn json(
         let session = super::as_session(id, open, decision, shop, caller, explain)?;
         return serde_json::to_vec(&session).map_err(|why| corrupt("answer", &why));
     }
-    let mut told = Json(Vec::with_capacity(size(decision)));
+    let mut told = Json { out: Vec::with_capacity(size(decision)), sources: Vec::new() };
     told.session(id, open, decision, shop, caller).map_err(|why| corrupt("answer", &why))?;
     debug_assert_eq!(
         serde_json::to_string(&answer::session(id, open, decision, shop, caller)).ok().as_deref(),
-        std::str::from_utf8(&told.0).ok(),
+        std::str::from_utf8(&told.out).ok(),
         "what a till reads is the contract's session"
     );
-    Ok(told.0)
+    Ok(told.out)
 }
 
 fn size(decision: &Decision) -> usize {
@@ -47,14 +49,18 @@ fn size(decision: &Decision) -> usize {
     512 + LINE * decision.lines.len() + ALLOCATION * allocations + EFFECT * decision.effects.len()
 }
 
-struct Json(Vec<u8>);
+struct Json<'a> {
+    out: Vec<u8>,
+    /// Where each source was written first: a few of them pay for everything.
+    sources: Vec<(&'a promotions::Source, Range<usize>)>,
+}
 
-impl Json {
+impl<'a> Json<'a> {
     fn session(
         &mut self,
         id: SessionId,
         open: &OpenSession,
-        decision: &Decision,
+        decision: &'a Decision,
         shop: &Snapshot,
         caller: &TillCaller,
     ) -> serde_json::Result<()> {
@@ -124,7 +130,7 @@ impl Json {
     }
 
     /// The two that a basket has many of, and the others the long way.
-    fn effect(&mut self, effect: &Effect) -> serde_json::Result<()> {
+    fn effect(&mut self, effect: &'a Effect) -> serde_json::Result<()> {
         let (desired, granted) = match effect {
             Effect::Discount { position, source, desired, granted } => {
                 self.raw("{\"type\":\"set_discount_per_item\",\"position\":").number(i64::from(*position))?;
@@ -147,27 +153,37 @@ impl Json {
         Ok(())
     }
 
-    fn source(&mut self, source: &promotions::Source) -> serde_json::Result<()> {
+    fn source(&mut self, source: &'a promotions::Source) -> serde_json::Result<()> {
+        if let Some((_, written)) = self.sources.iter().find(|(known, _)| *known == source) {
+            self.out.extend_from_within(written.clone());
+            return Ok(());
+        }
+        let from = self.out.len();
         match source {
-            promotions::Source::Card(id) => self.raw("\"source\":\"card\",\"id\":").id(id.0),
-            promotions::Source::Campaign(id) => self.raw("\"source\":\"campaign\",\"id\":").id(id.0),
+            promotions::Source::Card(id) => {
+                self.raw("\"source\":\"card\",\"id\":").id(id.0);
+            }
+            promotions::Source::Campaign(id) => {
+                self.raw("\"source\":\"campaign\",\"id\":").id(id.0);
+            }
             promotions::Source::Coupon { code, .. } => {
                 self.raw("\"source\":").value(&Source::Coupon)?;
-                return self.raw(",\"id\":").text(code);
+                self.raw(",\"id\":").text(code)?;
             }
-        };
+        }
+        self.sources.push((source, from..self.out.len()));
         Ok(())
     }
 
     fn raw(&mut self, json: &str) -> &mut Self {
-        self.0.extend_from_slice(json.as_bytes());
+        self.out.extend_from_slice(json.as_bytes());
         self
     }
 
     fn id(&mut self, id: Uuid) -> &mut Self {
         let mut text = [0; uuid::fmt::Hyphenated::LENGTH];
         self.raw("\"");
-        self.0.extend_from_slice(id.hyphenated().encode_lower(&mut text).as_bytes());
+        self.out.extend_from_slice(id.hyphenated().encode_lower(&mut text).as_bytes());
         self.raw("\"")
     }
 
@@ -184,6 +200,6 @@ impl Json {
     }
 
     fn value<T: Serialize + ?Sized>(&mut self, value: &T) -> serde_json::Result<()> {
-        serde_json::to_writer(&mut self.0, value)
+        serde_json::to_writer(&mut self.out, value)
     }
 }

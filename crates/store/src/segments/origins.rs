@@ -130,15 +130,15 @@ pub async fn expect(tx: &mut Tx, model: SegmentModelId, cells: &[(Cell, i16)]) -
 pub async fn behind_link(
     tx: &mut Tx,
     store: Option<StoreId>,
-    invite: Option<&str>,
+    inviter: Option<CustomerId>,
 ) -> Result<(Option<StoreId>, Option<CustomerId>), StoreError> {
     let (store, inviter): (Option<Uuid>, Option<Uuid>) = sqlx::query_as(
         "select (select id from stores where id = $1),
             (select coalesce(o.merged_into, o.id) from customers o join customers n on n.id = coalesce(o.merged_into, o.id)
-                where o.invite_code = $2 and n.erased_at is null)",
+                where o.id = $2 and n.erased_at is null)",
     )
     .bind(store.map(|store| store.0))
-    .bind(invite)
+    .bind(inviter.map(|inviter| inviter.0))
     .fetch_one(&mut **tx)
     .await?;
     Ok((store.map(StoreId), inviter.map(CustomerId)))

@@ -3,7 +3,7 @@
 use chrono::TimeDelta;
 use contract::CustomerApi;
 use contract::customer::{CameBy, CustomerCaller};
-use domain::{Locale, StoreId};
+use domain::{CustomerId, Locale, StoreId};
 use uuid::Uuid;
 
 use super::scene::{Doors, HOME, Scene, phone};
@@ -63,7 +63,7 @@ async fn segment_of(scene: &Scene, who: CustomerCaller) -> String {
 #[tokio::test]
 async fn who_registers_is_placed_by_what_those_like_them_became() {
     let scene = shop().await;
-    let by = |store| CameBy { store: Some(store), invite: None };
+    let by = |store| CameBy { store: Some(store), inviter: None };
     // Before a fit nothing is expected of anybody, and what is known is kept.
     let early = register(&scene, 1, by(EVENINGS)).await;
     assert_eq!(segment_of(&scene, early).await, "Newcomers");
@@ -88,7 +88,7 @@ async fn who_registers_is_placed_by_what_those_like_them_became() {
     scene.wait(TimeDelta::hours(9));
     assert_eq!(segment_of(&scene, register(&scene, 4, CameBy::default()).await).await, evening);
     // A link that leads nowhere says nothing, and hurts nobody.
-    let lost = CameBy { store: Some(StoreId(Uuid::from_u128(99))), invite: Some("nobody".into()) };
+    let lost = CameBy { store: Some(StoreId(Uuid::from_u128(99))), inviter: Some(CustomerId(Uuid::from_u128(99))) };
     assert_eq!(segment_of(&scene, register(&scene, 5, lost).await).await, evening);
 
     // The first purchase says more.
@@ -104,9 +104,8 @@ async fn who_registers_is_placed_by_what_those_like_them_became() {
 async fn who_was_invited_is_known_by_it_and_the_inviter_may_go() {
     let scene = Scene::set().await;
     let host = register(&scene, 1, CameBy::default()).await;
-    let invite = scene.shop.profile(host).await.unwrap().invite_code;
-    let came = CameBy { store: None, invite: Some(invite) };
-    let guest = register(&scene, 2, came.clone()).await;
+    let came = CameBy { store: None, inviter: Some(host.customer) };
+    let guest = register(&scene, 2, came).await;
     let inviter = async |who: CustomerCaller| -> Option<Uuid> {
         sqlx::query_scalar("select invited_by from customers where id = $1")
             .bind(who.customer.0)
