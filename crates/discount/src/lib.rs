@@ -183,7 +183,7 @@ impl Rules {
     fn level(&self, facts: &Facts<'_>) -> Rate {
         let params = &self.0;
         let (habit, presence) = match &facts.segment {
-            name if name.is_new() && facts.visits == 0 => return params.welcome,
+            name if !matches!(name, SegmentName::Profile { .. }) && facts.visits == 0 => return params.welcome,
             // Known by visits, but no model has looked yet, or sees nobody like them.
             SegmentName::Newcomers | SegmentName::Prospects { .. } | SegmentName::Apart => {
                 (Habit::Regular, Presence::Active)

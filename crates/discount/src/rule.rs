@@ -127,7 +127,7 @@ fn cap_of(product: &Product, facts: &Facts<'_>) -> Rate {
 /// Whom the level is for.
 fn standing(facts: &Facts<'_>) -> Vec<CardReason> {
     vec![match &facts.segment {
-        name if name.is_new() && facts.visits == 0 => CardReason::Welcome,
+        name if !matches!(name, SegmentName::Profile { .. }) && facts.visits == 0 => CardReason::Welcome,
         SegmentName::Newcomers | SegmentName::Prospects { .. } | SegmentName::Apart => {
             CardReason::Visits { times: facts.visits }
         }

@@ -322,7 +322,7 @@ proptest! {
     fn reasons_are_true(shop in any_shop(), since in any_since()) {
         for reason in offer(&shop.facts(since), &rules()).proposals.into_iter().flat_map(|p| p.reasons) {
             let holds = match reason {
-                CardReason::Welcome => shop.segment.is_new() && shop.visits == 0,
+                CardReason::Welcome => !matches!(shop.segment, SegmentName::Profile { .. }) && shop.visits == 0,
                 CardReason::Segment { name } => name == shop.segment && matches!(name, SegmentName::Profile { .. }),
                 CardReason::FavouriteCategory { title, times } =>
                     times > 0 && shop.categories.iter().any(|c| c.title == title && c.times == times),
