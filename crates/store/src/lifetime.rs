@@ -60,8 +60,9 @@ pub async fn purchase_days(
     after: Option<Uuid>,
     customers: i64,
 ) -> Result<(Vec<PurchaseDay>, Option<Uuid>), StoreError> {
+    let after = after.unwrap_or_default();
     let last: Option<Uuid> = sqlx::query_scalar(
-        "select id from (select id from customers where $1::uuid is null or id > $1 order by id limit $2) page
+        "select id from (select id from customers where id > $1 order by id limit $2) page
         order by id desc limit 1",
     )
     .bind(after)
@@ -74,7 +75,7 @@ pub async fn purchase_days(
             ((r.at at time zone $4)::date - date '2000-01-01') as day, sum(r.total)::bigint as paid,
             count(*)::int as visits
         from customers c join receipts r on r.customer_id = c.id
-        where ($1::uuid is null or c.id > $1) and c.id <= $2 and r.kind = 'sale' and r.cancelled_at is null
+        where c.id > $1 and c.id <= $2 and r.kind = 'sale' and r.cancelled_at is null
         group by c.id, segment, day order by c.id, day",
     )
     .bind(after)

@@ -301,10 +301,10 @@ pub async fn purchases(tx: &mut Tx, customers: &[Uuid], zone: &str) -> Result<Ve
 /// The next customers after this one who were ever offered something.
 pub async fn page(tx: &mut Tx, after: Option<Uuid>, customers: i64) -> Result<Vec<Uuid>, StoreError> {
     Ok(sqlx::query_scalar(
-        "select distinct customer_id from offers where $1::uuid is null or customer_id > $1 \
+        "select distinct customer_id from offers where customer_id > $1 \
          order by customer_id limit $2",
     )
-    .bind(after)
+    .bind(after.unwrap_or_default())
     .bind(customers)
     .fetch_all(&mut **tx)
     .await?)

@@ -42,10 +42,10 @@ pub async fn page(
 ) -> Result<Vec<Uuid>, StoreError> {
     Ok(sqlx::query_scalar(
         "select id from customers where last_purchase_at >= $1 and merged_into is null and erased_at is null \
-             and ($2::uuid is null or id > $2) order by id limit $3",
+             and id > $2 order by id limit $3",
     )
     .bind(since)
-    .bind(after)
+    .bind(after.unwrap_or_default())
     .bind(customers)
     .fetch_all(&mut **tx)
     .await?)

@@ -149,10 +149,15 @@ pub async fn put_in_use(
     Ok(sqlx::query_scalar(sql).bind(id.0).bind(now).bind(model).bind(report).fetch_one(&mut **tx).await?)
 }
 
-/// A page of customers in order of id.
+/// A page of customers in order of id. Every id is after the one of zeros: so the index leads to the first of the page, which it
+/// does not where the plan has to allow for none.
 pub async fn page(tx: &mut Tx, after: Option<Uuid>, limit: i64) -> Result<Vec<Features>, StoreError> {
-    let sql = format!("{FEATURES} where $1::uuid is null or c.id > $1 order by c.id limit $2");
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(after).bind(limit).fetch_all(&mut **tx).await?)
+    let sql = format!("{FEATURES} where c.id > $1 order by c.id limit $2");
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(after.unwrap_or_default())
+        .bind(limit)
+        .fetch_all(&mut **tx)
+        .await?)
 }
 
 /// Customers with a purchase that are not placed by this model yet, locked; in order of id.
@@ -164,10 +169,15 @@ pub async fn lock_unplaced(
 ) -> Result<Vec<Features>, StoreError> {
     let sql = format!(
         "{FEATURES} where c.segment_model is distinct from $1 and (c.visits > 0 or c.segment_index <> 0)
-            and ($2::uuid is null or c.id > $2)
+            and c.id > $2
         order by c.id limit $3 for update of c"
     );
-    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql)).bind(model.0).bind(after).bind(limit).fetch_all(&mut **tx).await?)
+    Ok(sqlx::query_as(sqlx::AssertSqlSafe(sql))
+        .bind(model.0)
+        .bind(after.unwrap_or_default())
+        .bind(limit)
+        .fetch_all(&mut **tx)
+        .await?)
 }
 
 /// Places customers: `(customer, segment index)` of one model.

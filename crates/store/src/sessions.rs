@@ -130,8 +130,8 @@ impl Store {
         let rows: Vec<(Uuid, String)> = sqlx::query_as(
             "select session_id, number from receipts \
              where source = 'till' and kind = 'sale' and session_id is not null and reopened_at is null \
-                 and ($1::uuid is null or id < (select id from receipts r where r.session_id = $1 and r.kind = 'sale' \
-                     and r.reopened_at is null)) \
+                 and id < case when $1::uuid is null then 9223372036854775807 else (select id from receipts r \
+                     where r.session_id = $1 and r.kind = 'sale' and r.reopened_at is null) end \
              order by id desc limit $2",
         )
         .bind(before.map(|session| session.0))
