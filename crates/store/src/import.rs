@@ -128,15 +128,21 @@ pub async fn customers(tx: &mut Tx, external_ids: &[&str]) -> Result<Vec<(String
 
 /// Which of these static codes and handles somebody has.
 pub async fn taken_codes(tx: &mut Tx, new: &[NewCustomer]) -> Result<(Vec<String>, Vec<i64>), StoreError> {
-    let codes = sqlx::query_scalar("select static_code from customers where static_code = any($1)")
-        .bind(new.iter().map(|c| c.code.as_str()).collect::<Vec<_>>())
-        .fetch_all(&mut **tx)
-        .await?;
-    let handles = sqlx::query_scalar("select code_handle from customers where code_handle = any($1)")
-        .bind(new.iter().map(|c| c.handle.0).collect::<Vec<_>>())
-        .fetch_all(&mut **tx)
-        .await?;
-    Ok((codes, handles))
+    // Each by itself, for the reason of [`customers`].
+    let codes: Vec<Option<String>> = sqlx::query_scalar(
+        "select (select static_code from customers where static_code = n.code) from unnest($1::text[]) as n (code)",
+    )
+    .bind(new.iter().map(|c| c.code.as_str()).collect::<Vec<_>>())
+    .fetch_all(&mut **tx)
+    .await?;
+    let handles: Vec<Option<i64>> = sqlx::query_scalar(
+        "select (select code_handle from customers where code_handle = n.handle)
+        from unnest($1::bigint[]) as n (handle)",
+    )
+    .bind(new.iter().map(|c| c.handle.0).collect::<Vec<_>>())
+    .fetch_all(&mut **tx)
+    .await?;
+    Ok((codes.into_iter().flatten().collect(), handles.into_iter().flatten().collect()))
 }
 
 /// Adds customers whose codes nobody has.
@@ -406,7 +412,10 @@ pub struct SeenProduct {
 
 /// Which of these products are there.
 pub async fn known_products(tx: &mut Tx, skus: &[&str]) -> Result<Vec<String>, StoreError> {
-    Ok(sqlx::query_scalar("select sku from products where sku = any($1)").bind(skus).fetch_all(&mut **tx).await?)
+    // Each by itself, for the reason of [`customers`].
+    let sql = "select (select sku from products where sku = wanted.sku) from unnest($1::text[]) as wanted (sku)";
+    let known: Vec<Option<String>> = sqlx::query_scalar(sql).bind(skus).fetch_all(&mut **tx).await?;
+    Ok(known.into_iter().flatten().collect())
 }
 
 /// Brings products that are there up to date; says how many changed.
@@ -463,7 +472,11 @@ pub async fn uncategorised(tx: &mut Tx) -> Result<Vec<(String, String)>, StoreEr
 
 /// The category of each of these products.
 pub async fn categories_of(tx: &mut Tx, skus: &[String]) -> Result<Vec<(String, String)>, StoreError> {
-    Ok(sqlx::query_as("select sku, category from products where sku = any($1)").bind(skus).fetch_all(&mut **tx).await?)
+    // Each by itself, for the reason of [`customers`].
+    let sql = "select wanted.sku, (select category from products where sku = wanted.sku)
+        from unnest($1::text[]) as wanted (sku)";
+    let found: Vec<(String, Option<String>)> = sqlx::query_as(sql).bind(skus).fetch_all(&mut **tx).await?;
+    Ok(found.into_iter().filter_map(|(sku, category)| Some((sku, category?))).collect())
 }
 
 pub async fn categories(tx: &mut Tx) -> Result<Vec<String>, StoreError> {

@@ -24,7 +24,7 @@ const SEED: u64 = 0x6b61_7661;
 /// Customers that are read at a time.
 const PAGE: i64 = 5_000;
 /// Customers that are placed in one transaction, which is how long a purchase of one of them may wait.
-const PLACED_AT_ONCE: i64 = 500;
+pub(super) const PLACED_AT_ONCE: i64 = 500;
 /// Between two of these, while baskets come faster than they are written one by one.
 const PAUSE_WHILE_BUSY: Duration = Duration::from_millis(50);
 
@@ -62,7 +62,7 @@ pub struct Progress {
     done: AtomicU64,
     of: AtomicU64,
     stop: AtomicBool,
-    refused: Mutex<Option<Refusal>>,
+    refused: Mutex<Option<(DateTime<Utc>, Refusal)>>,
 }
 
 /// What a fit is at.
@@ -92,10 +92,16 @@ impl Progress {
     /// Why the last fit came to nothing, where it did.
     #[must_use]
     pub fn refused(&self) -> Option<Refusal> {
-        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).clone().map(|(_, refusal)| refusal)
     }
 
-    fn ended(&self, refused: Option<Refusal>) {
+    /// Whether customers were found to be such that there is no fit of them, since that moment: they are not others an hour later.
+    pub(super) fn was_in_vain(&self, since: DateTime<Utc>) -> bool {
+        let refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        refused.as_ref().is_some_and(|(at, refusal)| *at >= since && refusal.is("no-niches"))
+    }
+
+    fn ended(&self, refused: Option<(DateTime<Utc>, Refusal)>) {
         *self.refused.lock().unwrap_or_else(PoisonError::into_inner) = refused;
     }
 
@@ -161,7 +167,7 @@ pub(super) async fn fit_where(
     drop(running);
     // The lock ends here, so that whoever tries next does not find this fit still at work.
     let _ = guard.rollback().await;
-    progress.ended(fitted.as_ref().err().cloned());
+    progress.ended(fitted.as_ref().err().map(|refusal| (shop.clock.now(), refusal.clone())));
     fitted.map(Some)
 }
 

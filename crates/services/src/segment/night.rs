@@ -111,6 +111,9 @@ async fn mine_when_due(shop: &Shop) -> Result<Option<Found>, Refusal> {
 pub async fn fit_when_due(shop: &Shop) -> Result<Option<FitReport>, Refusal> {
     let (now, zone) = (shop.clock.now(), shop.zone().await?);
     let due = |fitted_at| is_due(fitted_at, now, zone);
+    if shop.fitting.was_in_vain(now - APART) {
+        return Ok(None);
+    }
     // Looked at without the lock first: whoever imports by day must not find it taken.
     let model = shop.store.segment_model_in_use().await.map_err(|error| shop.failed(&error))?;
     if due(model.map(|model| model.fitted_at)) { fit_where(shop, due).await } else { Ok(None) }

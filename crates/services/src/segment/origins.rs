@@ -9,6 +9,7 @@ use store::segments::origins::{self, Cell, Origin, Since};
 use store::{StoreError, Tx};
 
 use super::facts;
+use super::fit::PLACED_AT_ONCE;
 use crate::Shop;
 use crate::snapshot::Snapshot;
 
@@ -71,7 +72,7 @@ impl Shop {
         Ok(model.with_prospects(&learned))
     }
 
-    /// Places who has not bought yet by what a new model expects of them.
+    /// Places who has not bought yet by what a new model expects of them, a page at a time.
     pub(super) async fn place_newcomers(&self, id: SegmentModelId, model: &Model) -> Result<(), StoreError> {
         let mut tx = self.store.begin().await?;
         let expected: Vec<(Cell, i16)> = origins::cells(&mut tx)
@@ -82,8 +83,17 @@ impl Shop {
                 (cell, i16::try_from(decision.segment).unwrap_or(0))
             })
             .collect();
-        origins::expect(&mut tx, id, &expected).await?;
-        store::commit(tx).await
+        drop(tx);
+        let mut after = None;
+        loop {
+            let mut tx = self.store.begin().await?;
+            let last = origins::expect(&mut tx, id, &expected, after, PLACED_AT_ONCE).await?;
+            store::commit(tx).await?;
+            if last.is_none() {
+                return Ok(());
+            }
+            after = last;
+        }
     }
 }
 

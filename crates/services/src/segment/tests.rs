@@ -361,6 +361,18 @@ async fn of_processes_that_find_the_night_at_once_one_fits() {
 }
 
 #[tokio::test]
+async fn a_fit_in_vain_is_tried_once_a_night() {
+    let scene = Scene::set_at("2026-11-21T03:05:00Z").await;
+    scene.crowd().await;
+    let division = contract::marketing::Division { method: SegmentMethod::Dbscan, segments: None };
+    scene.shop.set_division(division).await.unwrap();
+    assert!(night::fit_when_due(&scene.shop).await.unwrap_err().is("no-niches"));
+    assert_eq!(night::fit_when_due(&scene.shop).await, Ok(None));
+    // Somebody who asks for it is told again.
+    assert!(fit(&scene.shop).await.unwrap_err().is("no-niches"));
+}
+
+#[tokio::test]
 async fn the_first_fit_waits_for_the_shops_own_night() {
     // Three in London, and noon in Tokyo.
     let scene = Scene::set_at("2026-11-21T03:05:00Z").await;

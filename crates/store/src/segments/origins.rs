@@ -102,27 +102,37 @@ pub async fn cells(tx: &mut Tx) -> Result<Vec<Cell>, StoreError> {
     Ok(rows.into_iter().map(cell).collect())
 }
 
-/// Places who has not bought yet by the way that they came; says how many were elsewhere before.
-pub async fn expect(tx: &mut Tx, model: SegmentModelId, cells: &[(Cell, i16)]) -> Result<u64, StoreError> {
-    let done = sqlx::query(
+/// Places the next `most` customers after this one, who have not bought yet, by the way that they came; says who was the last.
+pub async fn expect(
+    tx: &mut Tx,
+    model: SegmentModelId,
+    cells: &[(Cell, i16)],
+    after: Option<Uuid>,
+    most: i64,
+) -> Result<Option<Uuid>, StoreError> {
+    let placed: Vec<Uuid> = sqlx::query_scalar(
         "with expected as (
             select c.id, k.segment from customers c join unnest($2::uuid[], $3::smallint[], $4::boolean[], $5::smallint[])
                     as k (store, hour, invited, segment)
                 on c.registered_store is not distinct from k.store and c.registered_hour = k.hour
                     and (c.invited_by is not null) = k.invited
-            where c.visits = 0 and (c.segment_model is distinct from $1 or c.segment_index <> k.segment)
-            order by c.id for update of c
+            where c.visits = 0 and c.id > $6
+                and (c.segment_index <> k.segment or (k.segment <> 0 and c.segment_model is distinct from $1))
+            order by c.id limit $7 for update of c
         )
-        update customers c set segment_model = $1, segment_index = e.segment from expected e where c.id = e.id",
+        update customers c set segment_model = $1, segment_index = e.segment from expected e where c.id = e.id
+        returning c.id",
     )
     .bind(model.0)
     .bind(cells.iter().map(|(cell, _)| cell.store.map(|store| store.0)).collect::<Vec<_>>())
     .bind(cells.iter().map(|(cell, _)| cell.hour.map(i16::from)).collect::<Vec<_>>())
     .bind(cells.iter().map(|(cell, _)| cell.invited).collect::<Vec<_>>())
     .bind(cells.iter().map(|(_, segment)| *segment).collect::<Vec<_>>())
-    .execute(&mut **tx)
+    .bind(after.unwrap_or_default())
+    .bind(most)
+    .fetch_all(&mut **tx)
     .await?;
-    Ok(done.rows_affected())
+    Ok(placed.into_iter().max())
 }
 
 /// Of what a link says: the store, with the zone of its own if it has one, if there is such a store; and who sent it, or who they
