@@ -41,10 +41,12 @@ pub struct Features {
     pub at_till: bool,
 }
 
+/// Whether there is a purchase at a till is looked up customer by customer: put as `exists`, the planner reads all receipts for every
+/// page.
 const FEATURES: &str = "select c.id, c.visits, c.spent, c.first_purchase_at, c.last_purchase_at, c.composition,
         c.cost, c.costed, c.habits, c.segment_model, c.segment_index,
-        exists (select 1 from receipts r where r.customer_id = c.id and r.source = 'till' and r.kind = 'sale'
-            and r.cancelled_at is null) as at_till
+        coalesce((select true from receipts r where r.customer_id = c.id and r.source = 'till' and r.kind = 'sale'
+            and r.cancelled_at is null limit 1), false) as at_till
     from customers c";
 
 /// A customer's features, or those of who they are now, locked until the transaction ends.
