@@ -6,6 +6,11 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Answer, Fault};
+#[cfg(feature = "ssr")]
+use crate::marketing::reply::{back, signed_out};
+
+#[cfg(feature = "ssr")]
+const PAGE: &str = "/marketing/segments";
 
 /// The segments, and for whom they are shown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,58 +24,32 @@ pub struct SegmentsShown {
 /// Asks the fit that is running to end, and comes back to the dashboard.
 #[server(prefix = "/fn", endpoint = "v1/marketing/stop-fit")]
 pub async fn stop_fit() -> Result<Answer<()>, Fault> {
-    let Ok(caller) = crate::visitor::staff() else {
-        leptos_axum::redirect("/staff");
-        return Ok(Err(contract::Refusal::unauthenticated()));
-    };
-    Ok(back(crate::visitor::marketing_api()?.stop_fit(&caller).await, ""))
+    let Ok(caller) = crate::visitor::staff() else { return signed_out() };
+    Ok(back(PAGE, crate::visitor::marketing_api()?.stop_fit(&caller).await, ""))
 }
 
 /// Changes how the next fit divides customers: `count` of nothing typed is as many segments as they show.
 #[server(prefix = "/fn", endpoint = "v1/marketing/divide")]
 pub async fn divide(method: String, #[server(default)] count: Option<String>) -> Result<Answer<()>, Fault> {
-    let Ok(caller) = crate::visitor::staff() else {
-        leptos_axum::redirect("/staff");
-        return Ok(Err(contract::Refusal::unauthenticated()));
-    };
+    let Ok(caller) = crate::visitor::staff() else { return signed_out() };
     let divided = match super::state::division(&method, count.as_deref().unwrap_or_default()) {
         Ok(division) => crate::visitor::marketing_api()?.divide(&caller, division).await,
         Err(refusal) => Err(refusal),
     };
-    Ok(back(divided, "?saved=1"))
+    Ok(back(PAGE, divided, "saved=1"))
 }
 
 /// Fits the segments anew, and comes back to the dashboard, which says how far it is.
 #[server(prefix = "/fn", endpoint = "v1/marketing/fit")]
 pub async fn begin_fit() -> Result<Answer<()>, Fault> {
-    let Ok(caller) = crate::visitor::staff() else {
-        leptos_axum::redirect("/staff");
-        return Ok(Err(contract::Refusal::unauthenticated()));
-    };
-    Ok(back(crate::visitor::marketing_api()?.begin_fit(&caller).await, "?begun=1"))
-}
-
-/// Comes back to the dashboard, with what was done, or why it was not.
-#[cfg(feature = "ssr")]
-fn back(answer: Answer<()>, done: &str) -> Answer<()> {
-    let told = match &answer {
-        Ok(()) => done.to_owned(),
-        Err(refusal) => {
-            let key: String = refusal.key.chars().filter(|c| c.is_ascii_lowercase() || *c == '-').collect();
-            format!("?refused={key}")
-        }
-    };
-    leptos_axum::redirect(&format!("/marketing/segments{told}"));
-    answer
+    let Ok(caller) = crate::visitor::staff() else { return signed_out() };
+    Ok(back(PAGE, crate::visitor::marketing_api()?.begin_fit(&caller).await, "begun=1"))
 }
 
 /// The segments of the model in use. Nobody signed in: on to the sign-in.
 #[server(prefix = "/fn", endpoint = "v1/marketing/segments")]
 pub async fn segments() -> Result<Answer<SegmentsShown>, Fault> {
-    let Ok(caller) = crate::visitor::staff() else {
-        leptos_axum::redirect("/staff");
-        return Ok(Err(contract::Refusal::unauthenticated()));
-    };
+    let Ok(caller) = crate::visitor::staff() else { return signed_out() };
     let crate::visitor::Visitor { locale, origin, .. } = crate::visitor::visitor()?;
     let shown = crate::visitor::marketing_api()?.segments(&caller, locale).await;
     let staff = StaffCard { name: caller.name, role: caller.role, place: caller.place };

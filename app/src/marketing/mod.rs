@@ -6,6 +6,7 @@ mod beside;
 mod division;
 mod habits;
 pub mod offers;
+pub mod reply;
 mod section;
 pub mod state;
 mod table;

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use contract::Refusal;
 use domain::{Amount, SegmentModelId};
 use segmentation::clv::{
-    BgNbd, Fit, FitError, Gain, GammaGamma, Horizon, Judged, Observed, Params, Purchase, Summary, gains,
+    BgNbd, Fit, FitError, Gain, Gains, GammaGamma, Horizon, Judged, Observed, Params, Purchase, Summary, gains,
     lifetime_value, summaries,
 };
 use segmentation::{Facts, Model};
@@ -256,20 +256,20 @@ fn judge(purchases: &[Purchase<Uuid>], cut: i32, end: i32, at_cut: &BTreeMap<Uui
         })
         .collect();
     let weeks = f64::from(end - cut) / WEEK;
-    let (everybody, mut gains) = gains(&judged, weeks, Params::default()).ok()?;
-    gains.retain(|index, (_, gain)| *index > 0 && gain.pays());
+    let Gains { everybody, mut of_groups } = gains(&judged, weeks, Params::default()).ok()?;
+    of_groups.retain(|index, own| *index > 0 && own.gain.pays());
     let (mut error, mut error_of_rates) = (0.0, 0.0);
     for one in &judged {
         let Summary { frequency, age, .. } = one.summary;
         let rate = if age > 0.0 { f64::from(frequency) / age } else { 0.0 };
-        let model = gains.get(&one.group).map_or(&everybody, |(own, _)| own);
+        let model = of_groups.get(&one.group).map_or(&everybody, |own| &own.model);
         error += (model.conditional_expected_purchases(weeks, &one.summary) - one.came).abs();
         error_of_rates += (rate * weeks - one.came).abs();
     }
     let all = judged.len().max(1) as f64;
     let accuracy =
         Accuracy { weeks, customers: judged.len(), error: error / all, error_of_rates: error_of_rates / all };
-    Some(Judgement { accuracy, pay: gains.into_iter().map(|(index, (_, gain))| (index, gain)).collect() })
+    Some(Judgement { accuracy, pay: of_groups.into_iter().map(|(index, own)| (index, own.gain)).collect() })
 }
 
 fn corrupt(why: &serde_json::Error) -> StoreError {

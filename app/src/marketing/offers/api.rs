@@ -6,6 +6,8 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Answer, Fault};
+#[cfg(feature = "ssr")]
+use crate::marketing::reply::{back, signed_out};
 
 #[cfg(feature = "ssr")]
 const PAGE: &str = "/marketing/offers";
@@ -20,10 +22,7 @@ pub struct OffersShown {
 /// Nobody signed in: on to the sign-in.
 #[server(prefix = "/fn", endpoint = "v1/marketing/offers")]
 pub async fn offers() -> Result<Answer<OffersShown>, Fault> {
-    let Ok(caller) = crate::visitor::staff() else {
-        leptos_axum::redirect("/staff");
-        return Ok(Err(contract::Refusal::unauthenticated()));
-    };
+    let Ok(caller) = crate::visitor::staff() else { return signed_out() };
     let shown = crate::visitor::offers_api()?.offers(&caller).await;
     let staff = StaffCard { name: caller.name, role: caller.role, place: caller.place };
     Ok(shown.map(|dashboard| OffersShown { staff, dashboard }))
@@ -45,48 +44,29 @@ pub async fn set_terms(
         let terms = super::state::read(&mode, &held_out, &least, &most, budget.as_deref(), now.currency)?;
         api.set_terms(&caller, terms).await
     };
-    Ok(back(answer.await, "saved=1"))
+    Ok(back(PAGE, answer.await, "saved=1"))
 }
 
 #[server(prefix = "/fn", endpoint = "v1/marketing/train")]
 pub async fn begin_training() -> Result<Answer<()>, Fault> {
     let Ok(caller) = crate::visitor::staff() else { return signed_out() };
-    Ok(back(crate::visitor::offers_api()?.begin_training(&caller).await, "training=1"))
+    Ok(back(PAGE, crate::visitor::offers_api()?.begin_training(&caller).await, "training=1"))
 }
 
 #[server(prefix = "/fn", endpoint = "v1/marketing/stop-training")]
 pub async fn stop_training() -> Result<Answer<()>, Fault> {
     let Ok(caller) = crate::visitor::staff() else { return signed_out() };
-    Ok(back(crate::visitor::offers_api()?.stop_training(&caller).await, "stopped=1"))
+    Ok(back(PAGE, crate::visitor::offers_api()?.stop_training(&caller).await, "stopped=1"))
 }
 
 #[server(prefix = "/fn", endpoint = "v1/marketing/use-model")]
 pub async fn use_model(version: i32) -> Result<Answer<()>, Fault> {
     let Ok(caller) = crate::visitor::staff() else { return signed_out() };
-    Ok(back(crate::visitor::offers_api()?.use_model(&caller, version).await, "used=1"))
+    Ok(back(PAGE, crate::visitor::offers_api()?.use_model(&caller, version).await, "used=1"))
 }
 
 #[server(prefix = "/fn", endpoint = "v1/marketing/roll-back-model")]
 pub async fn roll_back_model() -> Result<Answer<()>, Fault> {
     let Ok(caller) = crate::visitor::staff() else { return signed_out() };
-    Ok(back(crate::visitor::offers_api()?.roll_back(&caller).await, "used=1"))
-}
-
-#[cfg(feature = "ssr")]
-fn signed_out() -> Result<Answer<()>, Fault> {
-    leptos_axum::redirect("/staff");
-    Ok(Err(contract::Refusal::unauthenticated()))
-}
-
-/// Comes back to the page, with what was done or why it was not.
-#[cfg(feature = "ssr")]
-fn back(answer: Answer<()>, done: &str) -> Answer<()> {
-    match &answer {
-        Ok(()) => leptos_axum::redirect(&format!("{PAGE}?{done}")),
-        Err(refusal) => {
-            let key: String = refusal.key.chars().filter(|c| c.is_ascii_lowercase() || *c == '-').collect();
-            leptos_axum::redirect(&format!("{PAGE}?refused={key}"));
-        }
-    }
-    answer
+    Ok(back(PAGE, crate::visitor::offers_api()?.roll_back(&caller).await, "used=1"))
 }

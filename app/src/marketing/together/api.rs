@@ -6,6 +6,8 @@ use leptos::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::fault::{Answer, Fault};
+#[cfg(feature = "ssr")]
+use crate::marketing::reply::signed_out;
 
 /// The rules, and for whom they are shown.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -18,10 +20,7 @@ pub struct TogetherShown {
 /// What is bought together. Nobody signed in: on to the sign-in.
 #[server(prefix = "/fn", endpoint = "v1/marketing/together")]
 pub async fn together() -> Result<Answer<TogetherShown>, Fault> {
-    let Ok(caller) = crate::visitor::staff() else {
-        leptos_axum::redirect("/staff");
-        return Ok(Err(contract::Refusal::unauthenticated()));
-    };
+    let Ok(caller) = crate::visitor::staff() else { return signed_out() };
     let locale = crate::visitor::visitor()?.locale;
     let shown = crate::visitor::marketing_api()?.together(&caller, locale).await;
     let staff = StaffCard { name: caller.name, role: caller.role, place: caller.place };

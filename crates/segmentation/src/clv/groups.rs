@@ -39,23 +39,33 @@ impl Gain {
     }
 }
 
+/// Models of the moment: everybody's, and those of groups by themselves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gains<G> {
+    pub everybody: BgNbd,
+    pub of_groups: BTreeMap<G, Own>,
+}
+
+/// A group's own model of the moment, and what it gains.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Own {
+    pub model: BgNbd,
+    pub gain: Gain,
+}
+
 /// Everybody's model, and what each group with customers enough would gain by its own, over `time` since the moment; groups whose
 /// purchases have no likeliest model are left out.
 ///
 /// # Errors
 /// As [`BgNbd::fit`] of everybody.
-pub fn gains<G: Ord + Copy>(
-    customers: &[Judged<G>],
-    time: f64,
-    params: Params,
-) -> Result<(BgNbd, BTreeMap<G, (BgNbd, Gain)>), FitError> {
+pub fn gains<G: Ord + Copy>(customers: &[Judged<G>], time: f64, params: Params) -> Result<Gains<G>, FitError> {
     let summaries: Vec<Summary> = customers.iter().map(|one| one.summary).collect();
     let everybody = BgNbd::fit(&summaries, params)?.model;
     let mut groups: BTreeMap<G, Vec<&Judged<G>>> = BTreeMap::new();
     for one in customers {
         groups.entry(one.group).or_default().push(one);
     }
-    let mut gains = BTreeMap::new();
+    let mut of_groups = BTreeMap::new();
     for (group, members) in groups {
         let summaries: Vec<Summary> = members.iter().map(|one| one.summary).collect();
         let Ok(own) = BgNbd::fit(&summaries, params) else { continue };
@@ -71,9 +81,9 @@ pub fn gains<G: Ord + Copy>(
         let mean = differences.iter().sum::<f64>() / count;
         let variance = differences.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / (count - 1.0).max(1.0);
         let gain = Gain { customers: members.len(), mean, standard_error: (variance / count).sqrt() };
-        gains.insert(group, (own.model, gain));
+        of_groups.insert(group, Own { model: own.model, gain });
     }
-    Ok((everybody, gains))
+    Ok(Gains { everybody, of_groups })
 }
 
 /// Of a Poisson count: least, on average, for whoever foretells the mean (Gneiting 2011, "Making and evaluating point forecasts").
@@ -136,13 +146,13 @@ mod tests {
         let mut customers: Vec<Judged<u8>> =
             (0..3_000).map(|_| chance.customer(0, [8, 1, 30], 4.0, 20.0, 20.0)).collect();
         customers.extend((0..3_000).map(|_| chance.customer(1, [1, 3, 2], 2.0, 20.0, 20.0)));
-        let (_, gains) = super::gains(&customers, 20.0, Params::default()).unwrap();
-        assert!(gains.values().any(|(_, gain)| gain.pays()), "{gains:?}");
+        let gains = super::gains(&customers, 20.0, Params::default()).unwrap().of_groups;
+        assert!(gains.values().any(|own| own.gain.pays()), "{gains:?}");
         let lot: Vec<Judged<u8>> =
             (0..6_000).map(|n| chance.customer(n as u8 % 3, [1, 1, 3], 5.0, 30.0, 20.0)).collect();
-        let (_, gains) = super::gains(&lot, 20.0, Params::default()).unwrap();
+        let gains = super::gains(&lot, 20.0, Params::default()).unwrap().of_groups;
         assert_eq!(gains.len(), 3);
-        assert!(gains.values().all(|(_, gain)| !gain.pays()), "{gains:?}");
+        assert!(gains.values().all(|own| !own.gain.pays()), "{gains:?}");
     }
 
     #[test]
@@ -152,7 +162,7 @@ mod tests {
         customers.extend((0..50).map(|_| chance.customer(1, [1, 1, 3], 5.0, 30.0, 10.0)));
         let once = Judged { summary: Summary { frequency: 0, recency: 0.0, age: 9.0 }, group: 2, came: 0.0 };
         customers.extend(std::iter::repeat_n(once, 300));
-        let (_, gains) = super::gains(&customers, 10.0, Params::default()).unwrap();
+        let gains = super::gains(&customers, 10.0, Params::default()).unwrap().of_groups;
         assert_eq!(gains.keys().copied().collect::<Vec<_>>(), [0]);
         assert!(super::gains(&customers[..100], 10.0, Params::default()).is_err());
     }

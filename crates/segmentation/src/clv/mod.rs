@@ -14,7 +14,7 @@ mod summary;
 
 pub use bgnbd::BgNbd;
 pub use gamma_gamma::{GammaGamma, correlation};
-pub use groups::{Gain, Judged, gains};
+pub use groups::{Gain, Gains, Judged, gains};
 use serde::{Deserialize, Serialize};
 pub use summary::{Observed, Purchase, Summary, summaries};
 
