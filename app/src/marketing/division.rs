@@ -1,6 +1,7 @@
 //! How customers are divided, as a plain form that works without JavaScript; and where they come from.
 
-use contract::marketing::{Division, ProspectsSummary, Registered, WayIn};
+use contract::marketing::{ProspectsSummary, Registered, WayIn};
+use domain::segment::Division;
 use domain::{Locale, SegmentMethod};
 use leptos::prelude::*;
 use leptos::server_fn::ServerFn;
@@ -121,8 +122,9 @@ fn foretold(prospects: &ProspectsSummary, locale: Locale) -> String {
              was held {times} times as likely as by its size."
         ),
         Locale::Ru => format!(
-            "Магазин, час и приглашение ({customers} гостей) подсказывают, кем станут новички: верный сегмент считался вероятным в {times} раза \
-             сильнее, чем по его размеру."
+            "Магазин, час и приглашение ({customers} {}) подсказывают, кем станут новички: верный сегмент считался вероятным в {times} раза \
+             сильнее, чем по его размеру.",
+            locale.plural(prospects.customers, ["гость", "гостя", "гостей"])
         ),
     }
 }

@@ -3,7 +3,8 @@
 use std::cmp::Ordering;
 
 use contract::Refusal;
-use contract::marketing::{Division, SegmentRow};
+use contract::marketing::SegmentRow;
+use domain::segment::Division;
 use domain::{Locale, SegmentMethod};
 
 /// A column that the table can be sorted by; its name stands in the address.
@@ -124,13 +125,10 @@ impl Sorting {
 pub fn division(method: &str, count: &str) -> Result<Division, Refusal> {
     let wrong = |key: &str, detail: &str| Refusal::unacceptable(key, detail);
     let method = SegmentMethod::parse(method).map_err(|why| wrong("segment-method", &why))?;
-    let segments = match count.trim() {
-        "" => None,
-        count => match count.parse() {
-            Ok(count @ 1..=64) => Some(count),
-            _ => return Err(wrong("segment-count", "Segments are 1 to 64, or as many as the customers show.")),
-        },
-    };
+    let many = || wrong("segment-count", "Segments are a number, or as many as the customers show.");
+    let count = Some(count.trim()).filter(|count| !count.is_empty());
+    // Which numbers can be is the shop's to say.
+    let segments = count.map(|count| count.parse().map_err(|_| many())).transpose()?;
     Ok(Division { method, segments })
 }
 

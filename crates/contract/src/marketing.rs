@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use domain::segment::Drift;
+use domain::segment::{Division, Drift};
 use domain::{Amount, Currency, Locale, Rate, SegmentMethod, SegmentName};
 use serde::{Deserialize, Serialize};
 
@@ -70,14 +70,6 @@ pub struct TogetherRule {
     pub expected_anyway: Rate,
     /// How many times as often both meet as by chance.
     pub lift: f64,
-}
-
-/// How customers are divided into segments.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Division {
-    pub method: SegmentMethod,
-    /// Of K-Means, 1 to 64; `None` is as many as the customers show.
-    pub segments: Option<u8>,
 }
 
 /// A fit that is running in this process.

@@ -91,6 +91,24 @@ impl SegmentMethod {
     }
 }
 
+/// How a chain divides its customers into segments.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Division {
+    pub method: SegmentMethod,
+    /// Of K-Means; `None` is as many as the customers show.
+    pub segments: Option<u8>,
+}
+
+impl Division {
+    /// More segments than this nobody can tell apart.
+    pub const MOST: u8 = 64;
+
+    #[must_use]
+    pub fn is_possible(&self) -> bool {
+        self.segments.is_none_or(|count| (1..=Self::MOST).contains(&count))
+    }
+}
+
 /// What a segment is called. Structured, so that it reads naturally in every language.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]

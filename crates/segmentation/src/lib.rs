@@ -4,6 +4,7 @@ mod cluster;
 pub mod clustering;
 pub mod clv;
 mod components;
+mod describe;
 mod drift;
 mod features;
 mod identity;

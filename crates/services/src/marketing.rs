@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use async_trait::async_trait;
 use contract::marketing::{
-    BoughtTogether, Division, FitProgress, FitStage, GroupRow, LeadingComponent, LifetimeAccuracy, ModelSummary,
-    OtherDivision, ProspectsSummary, Registered, SegmentDashboard, SegmentHabits, SegmentRow, SegmentWorth, WayIn,
+    BoughtTogether, FitProgress, FitStage, GroupRow, LeadingComponent, LifetimeAccuracy, ModelSummary, OtherDivision,
+    ProspectsSummary, Registered, SegmentDashboard, SegmentHabits, SegmentRow, SegmentWorth, WayIn,
 };
 use contract::staff::StaffCaller;
 use contract::{MarketingApi, Refusal};
+use domain::segment::Division;
 use domain::{Amount, Locale, Rate, SegmentMethod, SegmentModelId, SegmentName};
 use store::marketing::SegmentFigures;
 
@@ -45,7 +46,7 @@ impl MarketingApi for Shop {
             .collect();
         Ok(SegmentDashboard {
             currency: settings.currency,
-            division: Division { method: division.method, segments: division.segments },
+            division,
             fit_refused: self.fitting.refused(),
             fitting: self.fitting.told().map(|(stage, done, of)| FitProgress {
                 stage: match stage {

@@ -14,8 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use contract::Refusal;
-use contract::marketing::Division;
-use domain::segment::{TakenBack, Visits};
+use domain::segment::{Division, TakenBack, Visits};
 use domain::{Amount, CategoryId, Currency, CustomerId, Locale, SegmentModelId, SegmentName, SegmentReason};
 use events::Event;
 use segmentation::{Facts, Model};
@@ -32,8 +31,6 @@ pub(crate) use origins::Newcomer;
 
 /// Models are small and few; more than this is somebody fitting all day.
 const MODELS_KEPT: usize = 16;
-/// More segments than this nobody can tell apart.
-const MOST_SEGMENTS: u8 = 64;
 /// A gap worth telling in a reason.
 const LONG_AWAY_DAYS: i64 = 30;
 
@@ -116,13 +113,11 @@ impl Shop {
     /// # Errors
     /// `segment-count` for a number of segments that cannot be, else when the store is away.
     pub async fn set_division(&self, division: Division) -> Result<(), Refusal> {
-        if division.segments.is_some_and(|count| !(1..=MOST_SEGMENTS).contains(&count)) {
-            let detail = format!("Segments are 1 to {MOST_SEGMENTS}, or as many as the customers show.");
+        if !division.is_possible() {
+            let detail = format!("Segments are 1 to {}, or as many as the customers show.", Division::MOST);
             return Err(Refusal::unacceptable("segment-count", detail));
         }
-        let Division { method, segments } = division;
-        let kept = store::segments::Division { method, segments };
-        self.store.set_division(kept).await.map_err(|error| self.failed(&error))
+        self.store.set_division(division).await.map_err(|error| self.failed(&error))
     }
 
     /// The name of a segment of a model; newcomers for `None` and for index 0.

@@ -237,3 +237,51 @@ impl Shop {
 fn zone(name: &str) -> Result<Tz, StoreError> {
     name.parse().map_err(|why| StoreError::Corrupt { what: "time zone", why: format!("{name}: {why}") })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing;
+
+    async fn shop() -> testing::Bare {
+        let bare = testing::bare("2026-11-21T08:00:00Z").await;
+        let sql = "insert into shop (name, currency, time_zone, min_margin_bp, created_at) values ('Kava', 'GBP', 'UTC', 1000, now())";
+        sqlx::query(sql).execute(&bare.pool).await.unwrap();
+        bare
+    }
+
+    #[tokio::test]
+    async fn what_was_read_before_a_change_is_no_news_after_it() {
+        let bare = shop().await;
+        let (snapshot, now) = (bare.shop.snapshot().await.unwrap(), bare.shop.clock.now());
+        let snapshots = Snapshots::default();
+        let before = snapshots.current().changes;
+        // Somebody looks, the shop is changed, and only then who looked comes back.
+        snapshots.expire();
+        snapshots.put(snapshot.clone(), now, before);
+        assert_eq!(snapshots.current().known.unwrap().at, None, "whoever asks next looks");
+        snapshots.put(snapshot, now, snapshots.current().changes);
+        assert_eq!(snapshots.current().known.unwrap().at, Some(now));
+    }
+
+    #[tokio::test]
+    async fn while_somebody_looks_the_others_go_on_for_a_moment_only() {
+        let mut bare = shop().await;
+        bare.shop.pace = crate::Pace::swift();
+        let snapshot = bare.shop.snapshot().await.unwrap();
+        let known = |at: DateTime<Utc>| Known { snapshot: snapshot.clone(), at: Some(at) };
+        let now = bare.shop.clock.now();
+        assert!(known(now - TimeDelta::seconds(1)).is_from(now, MOST_BEHIND));
+        assert!(!known(now - MOST_BEHIND).is_from(now, MOST_BEHIND));
+        assert!(!known(now + TimeDelta::seconds(1)).is_from(now, MOST_BEHIND), "the clock was put back");
+        // Who finds what is known too old waits for who looks, and does not go on with it.
+        let looking = bare.shop.snapshots.looking.lock().await;
+        let changes = bare.shop.snapshots.current().changes;
+        bare.shop.snapshots.put(snapshot.clone(), now - MOST_BEHIND - MOST_BEHIND, changes);
+        let waiting = tokio::time::timeout(std::time::Duration::from_millis(50), bare.shop.snapshot()).await;
+        assert!(waiting.is_err(), "it waits");
+        bare.shop.snapshots.put(snapshot.clone(), now - TimeDelta::seconds(1), changes);
+        assert!(bare.shop.snapshot().await.is_ok(), "a moment old is good enough while somebody looks");
+        drop(looking);
+    }
+}

@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use crate::{Store, StoreError, Tx};
 
-pub use division::{Division, division};
+pub use division::division;
 pub use habits::{Habits, gap_squares, of_import};
 
 /// What the segmentation knows of one customer. Money in minor units.

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use contract::marketing::Division;
-use domain::segment::Drift;
+use domain::segment::{Division, Drift};
 use domain::{Locale, SegmentMethod};
 use services::Shop;
 use services::segment::{self, FitReport, Stage};

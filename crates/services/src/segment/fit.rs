@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use contract::Refusal;
-use domain::segment::Drift;
+use domain::segment::{Division, Drift};
 use domain::{Currency, SegmentMethod, SegmentModelId, SegmentReason};
 use segmentation::{Facts, FitError, Model, Params};
-use store::segments::{Division, Whose};
+use store::segments::Whose;
 use store::{StoreError, Tx};
 use uuid::Uuid;
 

@@ -364,7 +364,7 @@ async fn of_processes_that_find_the_night_at_once_one_fits() {
 async fn a_fit_in_vain_is_tried_once_a_night() {
     let scene = Scene::set_at("2026-11-21T03:05:00Z").await;
     scene.crowd().await;
-    let division = contract::marketing::Division { method: SegmentMethod::Dbscan, segments: None };
+    let division = domain::segment::Division { method: SegmentMethod::Dbscan, segments: None };
     scene.shop.set_division(division).await.unwrap();
     assert!(night::fit_when_due(&scene.shop).await.unwrap_err().is("no-niches"));
     assert_eq!(night::fit_when_due(&scene.shop).await, Ok(None));
@@ -386,7 +386,7 @@ async fn the_first_fit_waits_for_the_shops_own_night() {
 async fn the_chain_says_how_its_customers_are_divided() {
     let scene = Scene::set().await;
     scene.crowd().await;
-    let by = |method, segments| contract::marketing::Division { method, segments };
+    let by = |method, segments| domain::segment::Division { method, segments };
     assert_eq!(fit(&scene.shop).await.unwrap().method, SegmentMethod::KMeans, "of a new shop");
     scene.shop.set_division(by(SegmentMethod::KMeans, Some(2))).await.unwrap();
     let report = fit(&scene.shop).await.unwrap();

@@ -1,16 +1,9 @@
 //! How the chain divides its customers: what the next fit goes by.
 
 use domain::SegmentMethod;
+use domain::segment::Division;
 
 use crate::{Store, StoreError, Tx};
-
-/// The method, and how many segments.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Division {
-    pub method: SegmentMethod,
-    /// Of K-Means, 1 to 64; `None` is as many as the customers show.
-    pub segments: Option<u8>,
-}
 
 /// What was chosen; the usual before there is a shop.
 ///
