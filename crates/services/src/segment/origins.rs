@@ -43,7 +43,15 @@ impl Shop {
         let segment_index = match segment_model {
             Some(id) => {
                 let known = known(store, hour, invited_by.is_some());
-                self.model_within(tx, id).await?.expect(&known).segment
+                match self.model_within(tx, id).await {
+                    Ok(model) => model.expect(&known).segment,
+                    // Whoever registers is a newcomer then (law 9): the next fit makes another model.
+                    Err(error @ StoreError::Corrupt { .. }) => {
+                        tracing::warn!(%error, "nothing is expected of a newcomer");
+                        0
+                    }
+                    Err(error) => return Err(error),
+                }
             }
             None => 0,
         };

@@ -125,3 +125,17 @@ async fn who_was_invited_is_known_by_it_and_the_inviter_may_go() {
     scene.shop.forget_customer(host.customer).await.unwrap();
     assert_eq!(inviter(register(&scene, 3, came).await).await, None, "nobody any more");
 }
+
+#[tokio::test]
+async fn a_model_that_cannot_be_read_turns_nobody_away() {
+    let scene = Scene::set().await;
+    scene
+        .run(
+            "insert into segment_models (id, version, fitted_at, model, report, in_use)
+            values ('00000000-0000-0000-0000-0000000000bb', 1, '2026-11-20', '{\"format\": 99}', '{}', true)",
+        )
+        .await;
+    let guest = register(&scene, 1, CameBy::default()).await;
+    assert_eq!(segment_of(&scene, guest).await, "Newcomers");
+    assert!(!scene.shop.home(guest).await.unwrap().cards.is_empty());
+}
