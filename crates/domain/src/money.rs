@@ -281,6 +281,14 @@ pub fn split(total: Amount, weights: &[Amount]) -> Vec<Amount> {
     if whole == 0 || total.0 <= 0 {
         return vec![Amount::ZERO; weights.len()];
     }
+    match (u32::try_from(total.0), u32::try_from(whole)) {
+        (Ok(total), Ok(whole)) => split_small(total, weights, whole),
+        _ => split_any(total, weights, whole),
+    }
+}
+
+/// Of any size: 128 bits hold every product.
+fn split_any(total: Amount, weights: &[Amount], whole: i128) -> Vec<Amount> {
     let mut parts = Vec::with_capacity(weights.len());
     let mut remainders = Vec::with_capacity(weights.len());
     let mut left = i128::from(total.0);
@@ -294,6 +302,33 @@ pub fn split(total: Amount, weights: &[Amount]) -> Vec<Amount> {
     remainders.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
     for &(_, position) in remainders.iter().take(usize::try_from(left).unwrap_or(0)) {
         parts[position] += Amount(1);
+    }
+    parts
+}
+
+/// The same of a basket's usual sums, whose products fit into 64 bits: a division of 128 bits takes several times as long,
+/// and a quote makes some hundreds.
+fn split_small(total: u32, weights: &[Amount], whole: u32) -> Vec<Amount> {
+    let (whole, mut left) = (u64::from(whole), u64::from(total));
+    let mut parts = Vec::with_capacity(weights.len());
+    // Remainder and position as one number: the largest first, and of equal ones the earlier.
+    let mut remainders = Vec::with_capacity(weights.len());
+    for (weight, position) in weights.iter().zip(0_u32..) {
+        let product = u64::from(total) * weight.0.max(0).unsigned_abs();
+        let part = product / whole;
+        left -= part;
+        parts.push(Amount(part.cast_signed()));
+        remainders.push(product % whole << 32 | u64::from(u32::MAX - position));
+    }
+    let ups = usize::try_from(left).unwrap_or(0).min(remainders.len());
+    if ups > 0 {
+        remainders.select_nth_unstable_by(ups - 1, |a, b| b.cmp(a));
+    }
+    for key in &remainders[..ups] {
+        let position = u64::from(u32::MAX) - (key & u64::from(u32::MAX));
+        if let Some(part) = usize::try_from(position).ok().and_then(|position| parts.get_mut(position)) {
+            *part += Amount(1);
+        }
     }
     parts
 }

@@ -2,7 +2,9 @@
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
 use uuid::Uuid;
 
 pub const PURCHASES: &str = "kava.purchases.v1";
@@ -19,7 +21,45 @@ pub struct Event {
     pub key: String,
     pub schema: i32,
     pub occurred_at: DateTime<Utc>,
-    pub payload: serde_json::Value,
+    pub payload: Payload,
+}
+
+/// What an event says: JSON, which is kept and published byte for byte as it was written beside the change.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Payload(Box<RawValue>);
+
+impl Payload {
+    /// # Errors
+    /// For what JSON cannot say, as a map whose keys are no texts.
+    pub fn of(what: &impl Serialize) -> serde_json::Result<Self> {
+        to_raw_value(what).map(Self)
+    }
+
+    /// What was written before.
+    ///
+    /// # Errors
+    /// For a text that is no JSON.
+    pub fn parse(text: String) -> serde_json::Result<Self> {
+        RawValue::from_string(text).map(Self)
+    }
+
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        self.0.get()
+    }
+
+    /// # Errors
+    /// When it says something else.
+    pub fn read<T: DeserializeOwned>(&self) -> serde_json::Result<T> {
+        serde_json::from_str(self.as_str())
+    }
+}
+
+impl PartialEq for Payload {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
 }
 
 /// Where events go: Kafka, or a log in PostgreSQL. Delivers at least once; consumers keep an inbox of `event_id`s.

@@ -11,7 +11,11 @@ impl Wish<'_> {
     /// A rate off the cheapest or the dearest units.
     pub(crate) fn pick(&mut self, pick: &Pick<Select>, dearest: bool) {
         let mut places = self.selected(&pick.of);
-        self.sort_by_unit_value(&mut places, dearest);
+        match (pick.of_every, pick.units) {
+            // Most picks are of one unit, for which one line is enough.
+            (None, 1) => places = self.first_by_unit_value(&places, dearest).into_iter().collect(),
+            _ => self.sort_by_unit_value(&mut places, dearest),
+        }
         let have = self.count(&places);
         let (units, used) = match pick.of_every {
             None => (u64::from(pick.units).min(have), 0),
@@ -96,7 +100,7 @@ impl Wish<'_> {
         let units = shelf.dearest(good);
         let total = Amount(i64::try_from(gain(good)).unwrap_or(i64::MAX));
         for &(place, units) in &units {
-            self.taken[place] += units;
+            self.use_up(place, units);
         }
         self.place(total, &units, &units);
     }

@@ -1,5 +1,7 @@
 //! Stage 4, what a source would like: benefits as amounts a line, within what the line has left of its shelf price.
 
+use std::cmp::Ordering;
+
 use domain::{Amount, CardScope, Rate, Sku, split};
 
 use crate::basket::Item;
@@ -21,8 +23,8 @@ pub(crate) struct Wish<'a> {
     personal: bool,
     /// Beside each item; never more than it has left.
     pub wanted: Vec<Amount>,
-    /// Units beside each item that the deals of the present rule have used.
-    pub(crate) taken: Vec<u32>,
+    /// Units beside each item that the deals of the present rule have used; empty before the first deal.
+    taken: Vec<u32>,
     /// Free items that the basket lacks.
     pub missing: Vec<(Sku, u32)>,
 }
@@ -38,7 +40,7 @@ impl<'a> Wish<'a> {
             base: candidate.base,
             personal: candidate.personal,
             wanted: vec![Amount::ZERO; count],
-            taken: vec![0; count],
+            taken: Vec::new(),
             missing: Vec::new(),
         };
         match candidate.gives {
@@ -49,7 +51,7 @@ impl<'a> Wish<'a> {
             Gives::Rules { plan, hold } => {
                 for (place, rule) in plan.rules.iter().enumerate().filter(|(place, _)| hold >> place & 1 == 1) {
                     if place > 0 {
-                        wish.taken.fill(0);
+                        wish.taken.clear();
                     }
                     rule.then.iter().for_each(|benefit| wish.add(benefit));
                 }
@@ -189,15 +191,25 @@ impl<'a> Wish<'a> {
 
     /// Cheapest first, or dearest first; equals stay in canonical order.
     pub(crate) fn sort_by_unit_value(&self, places: &mut [usize], dearest_first: bool) {
-        let value = |place: usize| match self.base {
-            Base::Initial => (self.items[place].price, 1),
-            Base::Discounted => (self.left(place), self.items[place].quantity.max(1)),
+        places.sort_by(|&a, &b| self.by_unit_value(a, b, dearest_first));
+    }
+
+    /// The first of that order that has a unit free.
+    pub(crate) fn first_by_unit_value(&self, places: &[usize], dearest_first: bool) -> Option<usize> {
+        let free = places.iter().copied().filter(|&place| self.free_units(place) > 0);
+        free.min_by(|&a, &b| self.by_unit_value(a, b, dearest_first))
+    }
+
+    fn by_unit_value(&self, a: usize, b: usize, dearest_first: bool) -> Ordering {
+        let order = match self.base {
+            Base::Initial => self.items[a].price.cmp(&self.items[b].price),
+            Base::Discounted => {
+                let of = |place: usize| i128::from(self.items[place].quantity.max(1));
+                let left = |place: usize| i128::from(self.left(place).minor());
+                (left(a) * of(b)).cmp(&(left(b) * of(a)))
+            }
         };
-        places.sort_by(|&a, &b| {
-            let ((a, of_a), (b, of_b)) = (value(a), value(b));
-            let order = (i128::from(a.minor()) * i128::from(of_b)).cmp(&(i128::from(b.minor()) * i128::from(of_a)));
-            if dearest_first { order.reverse() } else { order }
-        });
+        if dearest_first { order.reverse() } else { order }
     }
 
     /// Uses up to so many free units, in this order of the lines.
@@ -208,15 +220,20 @@ impl<'a> Wish<'a> {
             let units = u64::from(self.free_units(place)).min(needed);
             if let Some(units) = u32::try_from(units).ok().filter(|units| *units > 0) {
                 needed -= u64::from(units);
-                self.taken[place] += units;
+                self.use_up(place, units);
                 took.push((place, units));
             }
         }
         took
     }
 
+    pub(crate) fn use_up(&mut self, place: usize, units: u32) {
+        self.taken.resize(self.items.len(), 0);
+        self.taken[place] += units;
+    }
+
     pub(crate) fn free_units(&self, place: usize) -> u32 {
-        self.items[place].quantity - self.taken[place]
+        self.items[place].quantity - self.taken.get(place).copied().unwrap_or(0)
     }
 
     pub(crate) fn selected(&self, select: &Select) -> Vec<usize> {

@@ -5,7 +5,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use contract::Refusal;
 use domain::code::{CodeHandle, RotatingSecret, StaticCode};
 use domain::{CustomerId, Phone};
-use events::Event;
+use events::{Event, Payload};
 use serde_json::json;
 use store::accounts::{self, Merged, NobodysCodes};
 use store::segments::Whose;
@@ -76,7 +76,7 @@ impl Shop {
         let phone = account.phones.first().map(|phone| peppered(&pepper, [PHONE, phone.as_str()])).transpose()?;
         accounts::erase(&mut tx, &account, &codes, phone, now).await?;
         let payload = json!({ "what": "forgotten", "customer_ids": account.rows });
-        store::outbox::append(&mut tx, &[self.activity(customer, payload, now)]).await?;
+        store::outbox::append(&mut tx, &[self.activity(customer, &payload, now)?]).await?;
         store::commit(tx).await?;
         for row in account.rows {
             self.guests.forget(row);
@@ -127,7 +127,7 @@ impl Shop {
             self.place(&mut tx, before, after, None, now).await?;
         }
         let payload = json!({ "what": "merged", "customer_id": from, "into": into });
-        store::outbox::append(&mut tx, &[self.activity(into, payload, now)]).await?;
+        store::outbox::append(&mut tx, &[self.activity(into, &payload, now)?]).await?;
         store::commit(tx).await?;
         self.guests.forget(from);
         self.guests.forget(into);
@@ -173,15 +173,21 @@ impl Shop {
         }
     }
 
-    fn activity(&self, customer: CustomerId, payload: serde_json::Value, now: DateTime<Utc>) -> Event {
-        Event {
+    fn activity(
+        &self,
+        customer: CustomerId,
+        payload: &serde_json::Value,
+        now: DateTime<Utc>,
+    ) -> Result<Event, StoreError> {
+        let payload = Payload::of(payload).map_err(|why| StoreError::corrupt("event", why))?;
+        Ok(Event {
             event_id: self.entropy.id(now),
             topic: events::ACTIVITY.to_owned(),
             key: customer.to_string(),
             schema: 1,
             occurred_at: now,
             payload,
-        }
+        })
     }
 }
 

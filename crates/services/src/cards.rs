@@ -13,7 +13,7 @@ use discount::{Before, Decision, Facts, FavouriteCategory, FavouriteProduct, Pop
 use domain::{
     Amount, Card, CardId, CardReason, CardScope, Currency, CustomerId, Locale, MarginFloor, Rate, SegmentName,
 };
-use events::Event;
+use events::{Event, Payload};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -188,6 +188,7 @@ impl Shop {
         customer: CustomerId,
         payload: serde_json::Value,
     ) -> Result<(), StoreError> {
+        let payload = Payload::of(&payload).map_err(|why| StoreError::corrupt("event", why))?;
         let now = self.clock.now();
         let event = Event {
             event_id: self.entropy.id(now),

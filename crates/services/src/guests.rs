@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use chrono::{DateTime, TimeDelta, Utc};
 use domain::{Card, CustomerCode, CustomerId, SegmentName};
+use foldhash::quality::RandomState;
 use store::customers::Customer;
 
 /// More guests than this in a moment, and the book begins anew.
@@ -25,8 +26,8 @@ pub struct Guests(Mutex<Book>);
 #[derive(Debug, Default)]
 struct Book {
     /// Of every code that leads to them: the static one and the handle of the rotating ones.
-    codes: HashMap<Code, CustomerId>,
-    guests: HashMap<CustomerId, (DateTime<Utc>, Arc<Guest>)>,
+    codes: HashMap<Code, CustomerId, RandomState>,
+    guests: HashMap<CustomerId, (DateTime<Utc>, Arc<Guest>), RandomState>,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]

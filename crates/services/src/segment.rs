@@ -16,7 +16,7 @@ use chrono_tz::Tz;
 use contract::Refusal;
 use domain::segment::{Division, TakenBack, Visits};
 use domain::{Amount, CategoryId, Currency, CustomerId, Locale, SegmentModelId, SegmentName, SegmentReason};
-use events::Event;
+use events::{Event, Payload};
 use segmentation::{Facts, Model};
 use serde::Serialize;
 use serde_json::json;
@@ -322,7 +322,7 @@ impl Shop {
             key: features.id.to_string(),
             schema: 1,
             occurred_at: now,
-            payload: json!({
+            payload: Payload::of(&json!({
                 "customer_id": features.id,
                 "from": { "name": change.from, "words": moved.from.words(Locale::En) },
                 "to": { "name": change.to, "words": moved.to.words(Locale::En) },
@@ -330,7 +330,8 @@ impl Shop {
                 "segment": features.segment_index,
                 "reason": moved.reason.words(Locale::En),
                 "why": change.reason,
-            }),
+            }))
+            .map_err(|why| StoreError::corrupt("event", why))?,
         };
         Ok((change, event))
     }
@@ -383,7 +384,7 @@ fn visits(features: &Features) -> Visits {
 }
 
 fn json(what: &'static str, value: &impl Serialize) -> Result<serde_json::Value, StoreError> {
-    serde_json::to_value(value).map_err(|e| StoreError::Corrupt { what, why: e.to_string() })
+    serde_json::to_value(value).map_err(|why| StoreError::corrupt(what, why))
 }
 
 #[cfg(test)]

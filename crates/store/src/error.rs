@@ -49,6 +49,12 @@ impl From<sqlx::Error> for StoreError {
 }
 
 impl StoreError {
+    /// What is stored, or should be, and why it does not read as what it is.
+    #[must_use]
+    pub fn corrupt(what: &'static str, why: impl std::fmt::Display) -> Self {
+        Self::Corrupt { what, why: why.to_string() }
+    }
+
     /// Whether the named constraint was the one.
     #[must_use]
     pub fn breaks(&self, constraint: &str) -> bool {

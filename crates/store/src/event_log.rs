@@ -1,12 +1,9 @@
 //! The default bus: a log in PostgreSQL with one gapless offset a topic, and how far each group of consumers has read.
 
 use async_trait::async_trait;
-use chrono::{DateTime, Utc};
 use events::{Bus, BusError, Event};
-use serde_json::Value;
-use uuid::Uuid;
 
-use crate::outbox::Columns;
+use crate::outbox::{Columns, Told};
 use crate::{Store, StoreError};
 
 /// A bus without a server of its own. An event is in the log once, however often it is published.
@@ -27,12 +24,8 @@ impl Bus for PgLog {
 #[derive(sqlx::FromRow)]
 struct Row {
     offset: i64,
-    event_id: Uuid,
-    topic: String,
-    key: String,
-    schema: i32,
-    occurred_at: DateTime<Utc>,
-    payload: Value,
+    #[sqlx(flatten)]
+    event: Told,
 }
 
 impl PgLog {
@@ -47,7 +40,7 @@ impl PgLog {
         sqlx::query(
             "with batch as ( \
                  select distinct on (topic, event_id) event.* \
-                 from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::timestamptz[], $6::jsonb[]) \
+                 from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::timestamptz[], $6::text[]) \
                      with ordinality as event (event_id, topic, key, schema, occurred_at, payload, place) \
                  where not exists (select 1 from event_log \
                      where event_log.topic = event.topic and event_log.event_id = event.event_id) \
@@ -85,20 +78,7 @@ impl PgLog {
         .bind(i64::from(limit))
         .fetch_all(self.0.pool())
         .await?;
-        Ok(rows
-            .into_iter()
-            .map(|row| {
-                let event = Event {
-                    event_id: row.event_id,
-                    topic: row.topic,
-                    key: row.key,
-                    schema: row.schema,
-                    occurred_at: row.occurred_at,
-                    payload: row.payload,
-                };
-                (row.offset, event)
-            })
-            .collect())
+        rows.into_iter().map(|row| Ok((row.offset, row.event.event()?))).collect()
     }
 
     /// The offset that a group reads next.

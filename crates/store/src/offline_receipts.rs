@@ -2,7 +2,6 @@
 
 use chrono::{DateTime, Utc};
 use domain::{Amount, CustomerId, GrantId, StoreId, TillId};
-use serde_json::Value;
 
 use crate::receipts::NewReceiptLine;
 use crate::{Store, StoreError, Tx};
@@ -107,7 +106,7 @@ pub async fn insert(tx: &mut Tx, receipt: &NewOfflineReceipt<'_>) -> Result<i64,
          line as ( \
              insert into receipt_lines (receipt_id, position, sku, quantity, unit_price, discount, unit_cost, allocations) \
              select receipt.id, place - 1, sku, quantity, unit_price, discount, unit_cost, allocations \
-             from receipt, unnest($10::text[], $11::int[], $12::bigint[], $13::bigint[], $14::bigint[], $15::jsonb[]) \
+             from receipt, unnest($10::text[], $11::int[], $12::bigint[], $13::bigint[], $14::bigint[], $15::text[]) \
                  with ordinality as sold (sku, quantity, unit_price, discount, unit_cost, allocations, place)), \
          beside as ( \
              insert into offline_receipts (receipt_id, till_id, device_counter, grant_id, over_bound, once_key, place, \
@@ -129,7 +128,7 @@ pub async fn insert(tx: &mut Tx, receipt: &NewOfflineReceipt<'_>) -> Result<i64,
     .bind(lines.iter().map(|line| line.unit_price.0).collect::<Vec<_>>())
     .bind(lines.iter().map(|line| line.discount.0).collect::<Vec<_>>())
     .bind(lines.iter().map(|line| line.unit_cost.map(|cost| cost.0)).collect::<Vec<_>>())
-    .bind(lines.iter().map(|line| line.allocations.as_ref()).collect::<Vec<Option<&Value>>>())
+    .bind(lines.iter().map(|line| line.allocations.as_deref()).collect::<Vec<_>>())
     .bind(receipt.device_counter)
     .bind(receipt.grant.map(|grant| grant.0))
     .bind(receipt.over_bound.0)

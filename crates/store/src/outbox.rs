@@ -1,8 +1,7 @@
 //! The outbox (law 10): events are written with the change that they tell of, and read by the relay after the commit.
 
 use chrono::{DateTime, Utc};
-use events::Event;
-use serde_json::Value;
+use events::{Event, Payload};
 use uuid::Uuid;
 
 use crate::{StoreError, Tx};
@@ -19,7 +18,7 @@ pub async fn append(tx: &mut Tx, batch: &[Event]) -> Result<(), StoreError> {
     sqlx::query(
         "insert into outbox (event_id, topic, key, schema, occurred_at, payload) \
          select event_id, topic, key, schema, occurred_at, payload \
-         from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::timestamptz[], $6::jsonb[]) \
+         from unnest($1::uuid[], $2::text[], $3::text[], $4::int[], $5::timestamptz[], $6::text[]) \
              with ordinality as event (event_id, topic, key, schema, occurred_at, payload, place) order by place",
     )
     .bind(columns.ids)
@@ -40,7 +39,7 @@ pub(crate) struct Columns<'a> {
     pub keys: Vec<&'a str>,
     pub schemas: Vec<i32>,
     pub times: Vec<DateTime<Utc>>,
-    pub payloads: Vec<&'a Value>,
+    pub payloads: Vec<&'a str>,
 }
 
 impl<'a> Columns<'a> {
@@ -51,20 +50,42 @@ impl<'a> Columns<'a> {
             keys: batch.iter().map(|event| event.key.as_str()).collect(),
             schemas: batch.iter().map(|event| event.schema).collect(),
             times: batch.iter().map(|event| event.occurred_at).collect(),
-            payloads: batch.iter().map(|event| &event.payload).collect(),
+            payloads: batch.iter().map(|event| event.payload.as_str()).collect(),
         }
+    }
+}
+
+/// An event as its row has it.
+#[derive(sqlx::FromRow)]
+pub(crate) struct Told {
+    event_id: Uuid,
+    topic: String,
+    key: String,
+    schema: i32,
+    occurred_at: DateTime<Utc>,
+    payload: String,
+}
+
+impl Told {
+    pub(crate) fn event(self) -> Result<Event, StoreError> {
+        let payload = Payload::parse(self.payload)
+            .map_err(|why| StoreError::corrupt("event", format!("{}: {why}", self.event_id)))?;
+        Ok(Event {
+            event_id: self.event_id,
+            topic: self.topic,
+            key: self.key,
+            schema: self.schema,
+            occurred_at: self.occurred_at,
+            payload,
+        })
     }
 }
 
 #[derive(sqlx::FromRow)]
 struct Row {
     id: i64,
-    event_id: Uuid,
-    topic: String,
-    key: String,
-    schema: i32,
-    occurred_at: DateTime<Utc>,
-    payload: Value,
+    #[sqlx(flatten)]
+    event: Told,
 }
 
 /// What was committed and not yet published.
@@ -98,14 +119,7 @@ pub async fn take(tx: &mut Tx, limit: u16) -> Result<Option<Pending>, StoreError
     let mut pending = Pending::default();
     for row in rows {
         pending.ids.push(row.id);
-        pending.events.push(Event {
-            event_id: row.event_id,
-            topic: row.topic,
-            key: row.key,
-            schema: row.schema,
-            occurred_at: row.occurred_at,
-            payload: row.payload,
-        });
+        pending.events.push(row.event.event()?);
     }
     Ok(Some(pending))
 }
@@ -113,7 +127,7 @@ pub async fn take(tx: &mut Tx, limit: u16) -> Result<Option<Pending>, StoreError
 /// # Errors
 /// Only when the store is away.
 pub async fn mark_published(tx: &mut Tx, ids: &[i64], now: DateTime<Utc>) -> Result<(), StoreError> {
-    sqlx::query("update outbox set published_at = $2 where id = any($1)")
+    sqlx::query("update outbox set published_at = $2 where id = any($1) and published_at is null")
         .bind(ids)
         .bind(now)
         .execute(&mut **tx)

@@ -7,7 +7,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use domain::{Amount, CardId, CustomerId, SegmentModelId, SessionId};
 use events::Event;
-use serde_json::Value;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -70,11 +69,17 @@ pub struct Begun {
     pub card_good: bool,
 }
 
-/// Closes the sessions and writes their receipts' heads. A session that is left out is not open any more, is another
-/// store's, or its receipt's number is taken: then the transaction is of no use to it.
+/// Whether a receipt's number was used before, or its session has a receipt.
+#[must_use]
+pub fn is_taken(error: &StoreError) -> bool {
+    error.breaks("receipts_till_number_key") || error.breaks("receipts_session_key")
+}
+
+/// Closes the sessions and writes their receipts' heads. A session that is left out is not open any more, or is another
+/// store's: then the transaction is of no use to it.
 ///
 /// # Errors
-/// [`StoreError::Busy`] when another call holds one of them for longer than the transaction waits.
+/// Of [`is_taken`]; [`StoreError::Busy`] when another call holds one of them for longer than the transaction waits.
 pub async fn begin(
     tx: &mut Tx,
     sales: &[Sale<'_>],
@@ -101,8 +106,7 @@ pub async fn begin(
          sold as (insert into receipts (source, session_id, store_id, till_id, number, customer_id, kind, at, lines, \
                  subtotal, discount, total) \
              select 'till', id, store, till, number, customer, 'sale', $16, lines, subtotal, discount, total \
-             from sale join closed using (id) \
-             on conflict do nothing returning session_id, id) \
+             from sale join closed using (id) returning session_id, id) \
          select sold.session_id, sold.id, sale.card is null or (select true from cards card where card.id = sale.card \
              and card.withdrawn_at is null and card.valid_from <= $16 and $16 < card.valid_until) is not null \
          from sold join sale on sale.id = sold.session_id",
@@ -220,7 +224,7 @@ pub async fn end(tx: &mut Tx, ending: &Ending<'_>, now: DateTime<Utc>) -> Result
         "with line as (insert into receipt_lines (receipt_id, position, sku, quantity, unit_price, discount, unit_cost, \
                  allocations) \
              select * from unnest($1::bigint[], $2::int[], $3::text[], $4::int[], $5::bigint[], $6::bigint[], \
-                 $7::bigint[], $8::jsonb[])), \
+                 $7::bigint[], $8::text[])), \
          bought as (update customers c set visits = b.visits, spent = b.spent, first_purchase_at = b.first, \
                  last_purchase_at = b.last, composition = b.composition, segment_model = b.model, \
                  segment_index = b.segment, savings = b.savings, cost = b.cost, costed = b.costed, habits = b.habits \
@@ -232,7 +236,7 @@ pub async fn end(tx: &mut Tx, ending: &Ending<'_>, now: DateTime<Utc>) -> Result
              from unnest($18::uuid[], $19::jsonb[], $20::jsonb[], $21::jsonb[]) as m (customer, from_name, to_name, why)), \
          told as (insert into outbox (event_id, topic, key, schema, occurred_at, payload) \
              select event_id, topic, key, schema, occurred_at, payload \
-             from unnest($23::uuid[], $24::text[], $25::text[], $26::int[], $27::timestamptz[], $28::jsonb[]) \
+             from unnest($23::uuid[], $24::text[], $25::text[], $26::int[], $27::timestamptz[], $28::text[]) \
                  with ordinality as event (event_id, topic, key, schema, occurred_at, payload, place) order by place) \
          insert into session_answers (session_id, version, body) \
          select * from unnest($29::uuid[], $30::int[], $31::text[])",
@@ -244,7 +248,7 @@ pub async fn end(tx: &mut Tx, ending: &Ending<'_>, now: DateTime<Utc>) -> Result
     .bind(lines.iter().map(|(.., line)| line.unit_price.0).collect::<Vec<_>>())
     .bind(lines.iter().map(|(.., line)| line.discount.0).collect::<Vec<_>>())
     .bind(lines.iter().map(|(.., line)| line.unit_cost.map(|cost| cost.0)).collect::<Vec<_>>())
-    .bind(lines.iter().map(|(.., line)| line.allocations.as_ref()).collect::<Vec<Option<&Value>>>())
+    .bind(lines.iter().map(|(.., line)| line.allocations.as_deref()).collect::<Vec<_>>())
     .bind(features().map(|f| f.id).collect::<Vec<_>>())
     .bind(features().map(|f| f.visits).collect::<Vec<_>>())
     .bind(features().map(|f| f.spent).collect::<Vec<_>>())

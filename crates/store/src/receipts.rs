@@ -33,7 +33,7 @@ pub struct NewReceiptLine {
     /// Of one unit, at this moment; `None` where it was not known.
     pub unit_cost: Option<Amount>,
     /// `contract::till::Allocation`s as JSON; `None` where nothing was taken off.
-    pub allocations: Option<Value>,
+    pub allocations: Option<String>,
 }
 
 /// Writes the receipt with all its lines in one statement and gives its id.
@@ -51,7 +51,7 @@ pub async fn insert(tx: &mut Tx, receipt: NewReceipt) -> Result<i64, StoreError>
          line as ( \
              insert into receipt_lines (receipt_id, position, sku, quantity, unit_price, discount, unit_cost, allocations) \
              select receipt.id, place - 1, sku, quantity, unit_price, discount, unit_cost, allocations \
-             from receipt, unnest($11::text[], $12::int[], $13::bigint[], $14::bigint[], $15::bigint[], $16::jsonb[]) \
+             from receipt, unnest($11::text[], $12::int[], $13::bigint[], $14::bigint[], $15::bigint[], $16::text[]) \
                  with ordinality as sold (sku, quantity, unit_price, discount, unit_cost, allocations, place)) \
          select id from receipt",
     )
@@ -70,7 +70,7 @@ pub async fn insert(tx: &mut Tx, receipt: NewReceipt) -> Result<i64, StoreError>
     .bind(lines.iter().map(|line| line.unit_price.0).collect::<Vec<_>>())
     .bind(lines.iter().map(|line| line.discount.0).collect::<Vec<_>>())
     .bind(lines.iter().map(|line| line.unit_cost.map(|cost| cost.0)).collect::<Vec<_>>())
-    .bind(lines.iter().map(|line| line.allocations.as_ref()).collect::<Vec<_>>())
+    .bind(lines.iter().map(|line| line.allocations.as_deref()).collect::<Vec<_>>())
     .fetch_one(&mut **tx)
     .await?)
 }
@@ -152,7 +152,7 @@ impl Store {
     /// Only when the store is away.
     pub async fn booked_lines(&self, session: SessionId) -> Result<Vec<Booked>, StoreError> {
         Ok(sqlx::query_as(
-            "select l.sku, l.quantity, l.unit_price, l.discount, l.unit_cost, l.allocations from receipts r \
+            "select l.sku, l.quantity, l.unit_price, l.discount, l.unit_cost, l.allocations::jsonb as allocations from receipts r \
              join receipt_lines l on l.receipt_id = r.id \
              where r.session_id = $1 and r.kind = 'sale' and r.reopened_at is null order by l.position",
         )

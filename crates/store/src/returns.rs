@@ -27,7 +27,7 @@ pub struct NewReturnedLine<'a> {
     pub now: &'a Returned,
     pub so_far: &'a Returned,
     /// `contract::till::Allocation`s of what comes back as JSON, negative; `None` where there was no discount.
-    pub allocations: Option<Value>,
+    pub allocations: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -82,7 +82,7 @@ pub async fn insert(tx: &mut Tx, new: &NewReturn<'_>, now: DateTime<Utc>) -> Res
              select source, session_id, store_id, till_id, number, customer_id, 'return', $2, $3, -$4 - $5, -$5, -$4 \
              from sale returning id), \
          back as (select * from unnest($6::int[], $7::text[], $8::bigint[], $9::bigint[], $10::int[], $11::bigint[], \
-                 $12::jsonb[], $13::int[], $14::bigint[], $15::int[], $16::bigint[], $17::bigint[], $18::jsonb[]) \
+                 $12::text[], $13::int[], $14::bigint[], $15::int[], $16::bigint[], $17::bigint[], $18::jsonb[]) \
              with ordinality as b (position, sku, unit_price, unit_cost, quantity, discount, allocations, sold, paid, \
                  all_quantity, all_refund, all_discount, all_allocations, place)), \
          line as ( \
@@ -111,7 +111,7 @@ pub async fn insert(tx: &mut Tx, new: &NewReturn<'_>, now: DateTime<Utc>) -> Res
     .bind(lines.iter().map(|line| line.unit_cost.map(|cost| cost.0)).collect::<Vec<_>>())
     .bind(lines.iter().map(|line| whole(line.now.quantity)).collect::<Vec<_>>())
     .bind(lines.iter().map(|line| line.now.discount.0).collect::<Vec<_>>())
-    .bind(lines.iter().map(|line| line.allocations.as_ref()).collect::<Vec<_>>())
+    .bind(lines.iter().map(|line| line.allocations.as_deref()).collect::<Vec<_>>())
     .bind(lines.iter().map(|line| whole(line.sold.quantity)).collect::<Vec<_>>())
     .bind(lines.iter().map(|line| line.sold.total().0).collect::<Vec<_>>())
     .bind(lines.iter().map(|line| whole(line.so_far.quantity)).collect::<Vec<_>>())

@@ -319,7 +319,7 @@ pub async fn settle(tx: &mut Tx, outcome: Outcome<'_>) -> Result<(), StoreError>
         "with told as ( \
              insert into outbox (event_id, topic, key, schema, occurred_at, payload) \
              select event_id, topic, key, schema, occurred_at, payload \
-             from unnest($5::uuid[], $6::text[], $7::text[], $8::int[], $9::timestamptz[], $10::jsonb[]) \
+             from unnest($5::uuid[], $6::text[], $7::text[], $8::int[], $9::timestamptz[], $10::text[]) \
                  with ordinality as event (event_id, topic, key, schema, occurred_at, payload, place) order by place), \
          keyed as (update idempotency_keys set body = $13 where owner = $11 and key = $12), \
          answered as (insert into session_answers (session_id, version, body) values ($1, $3, $4)) \

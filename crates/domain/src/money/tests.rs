@@ -17,6 +17,20 @@ proptest! {
         }
     }
 
+    /// Equal weights and so equal remainders are the rule in a basket.
+    #[test]
+    fn a_small_split_is_the_split_of_any_size(
+        weights in prop::collection::vec(prop_oneof![-5_i64..5, 0_i64..1_000, 0_i64..21_000_000], 0..200),
+        total in 1_u32..,
+    ) {
+        let weights: Vec<Amount> = weights.into_iter().map(Amount).collect();
+        let whole: i128 = weights.iter().map(|weight| i128::from(weight.0.max(0))).sum();
+        if let Some(small) = u32::try_from(whole).ok().filter(|whole| *whole > 0) {
+            let any = split_any(Amount(i64::from(total)), &weights, whole);
+            prop_assert_eq!(split_small(total, &weights, small), any);
+        }
+    }
+
     #[test]
     fn amounts_are_read_as_they_are_written(minor in -1_000_000_000_000_i64..1_000_000_000_000) {
         let text = format!("{}{}.{:02}", if minor < 0 { "-" } else { "" }, minor.abs() / 100, minor.abs() % 100);

@@ -184,6 +184,7 @@ impl Cluster {
             .arg("-D")
             .arg(&self.pgdata)
             .args(settings::arguments(params, &socket_folder))
+            .envs(settings::MEMORY)
             .stdout(Stdio::from(log))
             .stderr(Stdio::from(errors))
             .spawn()

@@ -5,6 +5,11 @@ use std::path::Path;
 /// The socket's file name, which follows from the port.
 pub(super) const SOCKET: &str = ".s.PGSQL.5432";
 
+/// A statement for many purchases takes some hundred kilobytes, which glibc would ask of the kernel and give back every
+/// time, to be cleared anew: a twentieth of the server's time. A backend keeps up to 32 MB of what it has used instead.
+pub(super) const MEMORY: [(&str, &str); 3] =
+    [("MALLOC_MMAP_THRESHOLD_", "16777216"), ("MALLOC_TRIM_THRESHOLD_", "33554432"), ("MALLOC_TOP_PAD_", "1048576")];
+
 /// The settings on the server's command line: they win over its configuration file, so an old folder gets new ones.
 pub(super) fn arguments(params: &PostgresParams, socket_folder: &Path) -> Vec<String> {
     let mut settings = vec![

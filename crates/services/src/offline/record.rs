@@ -7,7 +7,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use chrono_tz::Tz;
 use contract::till::{Allocation, Source, TillCaller};
 use domain::{Amount, CustomerCode, CustomerId, GrantId, Product, Sku};
-use events::Event;
+use events::{Event, Payload};
 use serde_json::{Value, json};
 use store::grants::StoredGrant;
 use store::offline_receipts::{self, Known, NewOfflineReceipt, Sent};
@@ -163,7 +163,7 @@ impl Shop {
             let facts = facts(sale, &products, at, zone);
             self.record_in_segment(&mut tx, customer, &facts, now).await?;
         }
-        let event = self.sale_event(&receipt, &products, now);
+        let event = self.sale_event(&receipt, &products, now)?;
         store::outbox::append(&mut tx, &[event]).await?;
         store::commit(tx).await?;
         Ok(Recorded::New { over_bound, customer_known: buyer.known })
@@ -199,36 +199,34 @@ impl Shop {
         receipt: &NewOfflineReceipt<'_>,
         products: &HashMap<Sku, Product>,
         now: DateTime<Utc>,
-    ) -> Event {
+    ) -> Result<Event, StoreError> {
         let id = self.entropy.id(now);
-        let lines: Vec<Value> = receipt
-            .lines
-            .iter()
-            .enumerate()
-            .map(|(position, line)| {
-                json!({
-                    "position": position, "sku": line.sku,
-                    "category": products.get(&line.sku).map(|product| &product.category),
-                    "quantity": line.quantity, "unit_price": line.unit_price, "discount": line.discount,
-                    "total": line.unit_price.times(line.quantity) - line.discount,
-                    "allocations": line.allocations.as_ref().unwrap_or(&Value::Array(Vec::new())),
-                })
-            })
-            .collect();
-        Event {
+        let lines = receipt.lines.iter().enumerate().map(|(position, line)| {
+            let allocations = line.allocations.as_deref().unwrap_or("[]");
+            let allocations: Value = serde_json::from_str(allocations).map_err(|why| corrupt("allocations", &why))?;
+            Ok(json!({
+                "position": position, "sku": line.sku,
+                "category": products.get(&line.sku).map(|product| &product.category),
+                "quantity": line.quantity, "unit_price": line.unit_price, "discount": line.discount,
+                "total": line.unit_price.times(line.quantity) - line.discount, "allocations": allocations,
+            }))
+        });
+        let lines: Vec<Value> = lines.collect::<Result<_, StoreError>>()?;
+        let payload = json!({
+            "what": "closed", "offline": true, "session_id": null, "store_id": receipt.store,
+            "till_id": receipt.till, "customer_id": receipt.customer, "receipt_number": receipt.number,
+            "subtotal": receipt.subtotal, "discount": receipt.discount, "total": receipt.total,
+            "over_bound": receipt.over_bound, "grant_id": receipt.grant, "device_counter": receipt.device_counter,
+            "closed_at": receipt.at, "paid_at": receipt.paid_at, "lines": lines,
+        });
+        Ok(Event {
             event_id: id,
             topic: events::PURCHASES.to_owned(),
             key: receipt.customer.map_or_else(|| id.to_string(), |customer| customer.to_string()),
             schema: 1,
             occurred_at: now,
-            payload: json!({
-                "what": "closed", "offline": true, "session_id": null, "store_id": receipt.store,
-                "till_id": receipt.till, "customer_id": receipt.customer, "receipt_number": receipt.number,
-                "subtotal": receipt.subtotal, "discount": receipt.discount, "total": receipt.total,
-                "over_bound": receipt.over_bound, "grant_id": receipt.grant, "device_counter": receipt.device_counter,
-                "closed_at": receipt.at, "paid_at": receipt.paid_at, "lines": lines,
-            }),
-        }
+            payload: Payload::of(&payload).map_err(|why| corrupt("event", &why))?,
+        })
     }
 }
 
@@ -281,10 +279,10 @@ fn lines(
             _ if line.discount.is_zero() => None,
             Some(grant) => {
                 let part = Allocation { source: Source::Card, id: grant.card.to_string(), amount: line.discount };
-                Some(serde_json::to_value([part]).map_err(|why| corrupt("allocations", &why))?)
+                Some(serde_json::to_string(&[part]).map_err(|why| corrupt("allocations", &why))?)
             }
             // Nobody of ours gave it: the till did.
-            None => Some(json!([{"source": "till", "id": caller.till, "amount": line.discount}])),
+            None => Some(json!([{"source": "till", "id": caller.till, "amount": line.discount}]).to_string()),
         };
         Ok(NewReceiptLine {
             sku: line.sku.clone(),

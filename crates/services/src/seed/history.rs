@@ -215,7 +215,8 @@ pub(super) fn sold(basket: &[(&Product, u32)], rate: Rate, settings: &Settings, 
                 unit_price: product.price,
                 discount,
                 unit_cost: product.cost,
-                allocations: (!discount.is_zero()).then(|| json!([{"source": "card", "id": card, "amount": discount}])),
+                allocations: (!discount.is_zero())
+                    .then(|| json!([{"source": "card", "id": card, "amount": discount}]).to_string()),
             }
         })
         .collect()

@@ -1,18 +1,14 @@
-//! What a session's answer is made from (law 6), and what its purchase tells: receipt, segment, event.
+//! What a session's answer is made from (law 6), and what its purchase tells the receipt and the segment.
 
-use chrono::{DateTime, FixedOffset, Utc};
-use contract::till::{Session, TillCaller};
-use domain::{Amount, CodeKind, CustomerId, SessionState};
-use events::Event;
+use chrono::{DateTime, Utc};
+use contract::till::Session;
+use domain::{Amount, CodeKind, CustomerId};
 use promotions::Facts;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 use store::StoreError;
 use store::receipts::NewReceiptLine;
 
 use super::corrupt;
-use crate::Shop;
-use crate::clock::Draw;
 use crate::segment::{LineFacts, PurchaseFacts};
 
 /// Stored with the session, so that its decision can be made again, the same.
@@ -74,7 +70,7 @@ impl Basis {
             .map(|(line, sold)| {
                 let allocations = match sold.allocations.as_slice() {
                     [] => None,
-                    some => Some(serde_json::to_value(some).map_err(|why| corrupt("allocations", &why))?),
+                    some => Some(serde_json::to_string(some).map_err(|why| corrupt("allocations", &why))?),
                 };
                 Ok(NewReceiptLine {
                     sku: line.sku.clone(),
@@ -86,51 +82,5 @@ impl Basis {
                 })
             })
             .collect()
-    }
-}
-
-impl Shop {
-    /// Tells of a purchase, or of its end, on `kava.purchases.v1`.
-    pub(super) fn purchase_event(
-        &self,
-        session: &Session,
-        basis: &Basis,
-        caller: &TillCaller,
-        paid_at: Option<DateTime<FixedOffset>>,
-        now: DateTime<Utc>,
-    ) -> Event {
-        let what = match session.state {
-            SessionState::Cancelled => "cancelled",
-            SessionState::PartiallyReturned => "returned",
-            SessionState::Closed => "closed",
-            SessionState::Open => "reopened",
-        };
-        let customer = basis.customer();
-        let key = customer.map_or_else(|| session.session_id.to_string(), |customer| customer.to_string());
-        let lines: Vec<Value> = session
-            .lines
-            .iter()
-            .zip(&basis.facts.lines)
-            .map(|(sold, line)| {
-                json!({
-                    "position": sold.position, "sku": sold.sku, "category": line.category,
-                    "quantity": sold.quantity, "unit_price": sold.unit_price, "discount": sold.discount,
-                    "total": sold.total, "allocations": sold.allocations,
-                })
-            })
-            .collect();
-        Event {
-            event_id: self.entropy.id(now),
-            topic: events::PURCHASES.to_owned(),
-            key,
-            schema: 1,
-            occurred_at: now,
-            payload: json!({
-                "what": what, "session_id": session.session_id, "store_id": caller.store, "till_id": caller.till,
-                "customer_id": customer, "receipt_number": session.receipt_number,
-                "currency": session.currency, "subtotal": session.subtotal, "discount": session.discount,
-                "total": session.total, "closed_at": session.closed_at, "paid_at": paid_at, "lines": lines,
-            }),
-        }
     }
 }

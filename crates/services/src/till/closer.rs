@@ -1,9 +1,10 @@
 //! The closer: purchases that are paid in the same moment are written in one transaction, each whole or not at all.
 //!
 //! A close is answered after the commit that holds it. One that does not fit (a receipt's number that is taken, a card that
-//! was withdrawn) would take the others down with it: then each is written by itself, and it alone is refused.
+//! was withdrawn) would take the others down with it: then it is looked for half by half, and it alone is refused.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use contract::Once;
@@ -28,9 +29,10 @@ use super::once::{body_of, replay, reused};
 use super::{Stop, answer, session_not_found};
 use crate::Shop;
 use crate::segment::SegmentMove;
+use crate::snapshot::Snapshot;
 
 /// Transactions at the same time: while one waits for the disk the next is made ready.
-const WORKERS: usize = 2;
+const WORKERS: usize = 3;
 /// Purchases of one transaction.
 const MOST: usize = 64;
 
@@ -52,8 +54,8 @@ struct Closing {
     key: Key,
     request: CloseRequest,
     decision: Decision,
-    /// As it was answered while it was open.
-    session: Session,
+    /// What it was quoted from: products have their names here.
+    shop: Arc<Snapshot>,
     tell: oneshot::Sender<Closed>,
 }
 
@@ -88,7 +90,7 @@ enum Came {
 /// Why a batch came to nothing.
 enum Broken {
     /// One of them does not fit; by itself it is told why.
-    Misfit(SessionId, Misfit),
+    Misfit(Misfit),
     Stopped(Stop),
 }
 
@@ -119,11 +121,9 @@ impl Shop {
         request: &CloseRequest,
     ) -> Closed {
         let shop = self.snapshot().await?;
-        let open = held.open().ok_or_else(session_not_found)?;
-        let session = answer::session(held.id, open, &decision, &shop, caller);
         let key = Key { owner: claim.owner, key: claim.key.to_owned(), request_hash: claim.request_hash };
         let (tell, told) = oneshot::channel();
-        let closing = Closing { caller: caller.clone(), held, key, request: request.clone(), decision, session, tell };
+        let closing = Closing { caller: caller.clone(), held, key, request: request.clone(), decision, shop, tell };
         // A task of its own: a caller who goes away leaves nothing half-done.
         if self.counter.closer.paid.join(closing) {
             let shop = self.clone();
@@ -146,9 +146,8 @@ impl Shop {
                     self.tell(closing, came).await;
                 }
             }
-            Err(Broken::Misfit(id, misfit)) if batch.len() == 1 => {
+            Err(Broken::Misfit(misfit)) if batch.len() == 1 => {
                 if let Some(closing) = batch.pop() {
-                    debug_assert_eq!(closing.held.id, id);
                     let why = self.why(&closing, misfit).await;
                     self.give_back(closing, why);
                 }
@@ -158,10 +157,11 @@ impl Shop {
                     self.give_back(closing, stop);
                 }
             }
+            // Half by half: whoever does not fit is alone after a few transactions, and the others are hardly slower.
             Err(_) => {
-                for closing in batch {
-                    Box::pin(self.close_batch(vec![closing])).await;
-                }
+                let others = batch.split_off(batch.len() / 2);
+                Box::pin(self.close_batch(batch)).await;
+                Box::pin(self.close_batch(others)).await;
             }
         }
     }
@@ -170,10 +170,11 @@ impl Shop {
     async fn close_together(&self, batch: &[Closing]) -> Result<Vec<Came>, Broken> {
         let now = self.clock.now();
         let mut tx = sessions::begin_patient(&self.store).await?;
-        let claims: Vec<_> = batch
-            .iter()
-            .map(|closing| (closing.key.claim(), closing.held.id, closing.session.version.saturating_add(1)))
-            .collect();
+        let mut claims = Vec::with_capacity(batch.len());
+        for closing in batch {
+            let open = closing.held.open().ok_or_else(|| Broken::Stopped(session_not_found().into()))?;
+            claims.push((closing.key.claim(), closing.held.id, open.version.saturating_add(1)));
+        }
         let fresh = purchases::claim(&mut tx, &claims, now).await?;
         let is_fresh = |closing: &Closing| fresh.contains(&(closing.key.owner, closing.key.key.clone()));
 
@@ -188,14 +189,15 @@ impl Shop {
         }
         let closings: Vec<(&Closing, &Open)> =
             batch.iter().filter_map(|closing| Some((closing, rows.get(&closing.held.id)?))).collect();
-        let begun =
-            purchases::begin(&mut tx, &closings.iter().map(|(c, row)| c.sale(row)).collect::<Vec<_>>(), now).await?;
+        let sales: Vec<_> = closings.iter().map(|(closing, row)| closing.sale(row)).collect();
+        let begun = match purchases::begin(&mut tx, &sales, now).await {
+            Err(error) if purchases::is_taken(&error) => return Err(Broken::Misfit(Misfit::NotBegun)),
+            begun => begun?,
+        };
         for (closing, _) in &closings {
             match begun.get(&closing.held.id) {
-                None => return Err(Broken::Misfit(closing.held.id, Misfit::NotBegun)),
-                Some(begun) if !begun.card_good => {
-                    return Err(Broken::Misfit(closing.held.id, Misfit::CardGone));
-                }
+                None => return Err(Broken::Misfit(Misfit::NotBegun)),
+                Some(begun) if !begun.card_good => return Err(Broken::Misfit(Misfit::CardGone)),
                 Some(_) => {}
             }
         }
@@ -210,14 +212,14 @@ impl Shop {
                 came.push(Came::KeyUsed);
                 continue;
             };
-            let mut session = closing.session.clone();
+            let mut session = answer::session(closing.held.id, open, &closing.decision, &closing.shop, &closing.caller);
             session.state = SessionState::Closed;
             session.version = session.version.saturating_add(1);
             session.receipt_number = Some(closing.request.receipt_number.clone());
             session.closed_at = Some(now);
             session.segment_changed = Some(None);
             if let Some(id) = open.basis.customer() {
-                let gone = Broken::Misfit(closing.held.id, Misfit::CustomerGone);
+                let gone = Broken::Misfit(Misfit::CustomerGone);
                 let buyer = crowd.buyers.get_mut(&id).ok_or(gone)?;
                 buyer.savings += session.discount;
                 session.savings = Some(Savings { amount: buyer.savings, currency: session.currency });
@@ -231,7 +233,8 @@ impl Shop {
                     events.push(event);
                 }
             }
-            events.push(self.purchase_event(&session, &open.basis, &closing.caller, closing.request.paid_at, now));
+            let paid_at = closing.request.paid_at;
+            events.push(self.purchase_event(&session, &open.basis, &closing.caller, paid_at, None, now)?);
             lines.push((begun.receipt, open.basis.sold(&session)?));
             let body = body_of(&session)?;
             came.push(Came::Closed(Box::new(session), body));
@@ -254,7 +257,7 @@ impl Shop {
         }
         let spending: Vec<_> = limited.iter().map(|(id, uses)| (*id, uses.as_slice())).collect();
         match limits::commit(tx, &spending, now).await?.first() {
-            Some((id, _)) => Err(Broken::Misfit(*id, Misfit::Short)),
+            Some(_) => Err(Broken::Misfit(Misfit::Short)),
             None => Ok(()),
         }
     }
@@ -350,10 +353,10 @@ impl Closing {
             session: row,
             number: &self.request.receipt_number,
             card,
-            lines: self.session.lines.len(),
-            subtotal: self.session.subtotal,
-            discount: self.session.discount,
-            total: self.session.total,
+            lines: self.decision.lines.len(),
+            subtotal: self.decision.subtotal,
+            discount: self.decision.discount,
+            total: self.decision.total,
         }
     }
 }

@@ -2,13 +2,14 @@
 //! never fail for it; calls about different sessions never meet.
 
 use std::collections::HashMap;
-use std::hash::{DefaultHasher, Hash, Hasher};
+use std::hash::BuildHasher;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use contract::Refusal;
 use domain::{CustomerId, SessionId, SessionState, StoreId, TillId};
+use foldhash::quality::RandomState;
 use promotions::{Decision, Rules};
 use store::StoreError;
 use store::sessions::{Open, Stored};
@@ -28,13 +29,15 @@ const LOOKED_FOR: usize = 256;
 /// The open sessions of this process.
 #[derive(Debug)]
 pub(crate) struct Counter {
-    shards: Vec<Mutex<HashMap<SessionId, Arc<Queue<Place>>>>>,
+    shards: Vec<Mutex<Places>>,
+    hasher: RandomState,
     /// Sessions that are looked for in the database.
     sought: Batches<Sought>,
     pub(super) journal: super::journal::Journal,
     pub(super) closer: super::closer::Closer,
 }
 
+type Places = HashMap<SessionId, Arc<Queue<Place>>, RandomState>;
 type Found = Result<Option<Stored>, Lost>;
 type Sought = (SessionId, oneshot::Sender<Found>);
 
@@ -88,7 +91,8 @@ impl Default for Counter {
     fn default() -> Self {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
-            sought: Batches::new(2, LOOKED_FOR),
+            hasher: RandomState::default(),
+            sought: Batches::new(1, LOOKED_FOR),
             journal: super::journal::Journal::default(),
             closer: super::closer::Closer::default(),
         }
@@ -101,10 +105,8 @@ impl Counter {
         self.journal.is_busy()
     }
 
-    fn shard(&self, id: SessionId) -> &Mutex<HashMap<SessionId, Arc<Queue<Place>>>> {
-        let mut hasher = DefaultHasher::new();
-        id.hash(&mut hasher);
-        &self.shards[(hasher.finish() % SHARDS as u64) as usize]
+    fn shard(&self, id: SessionId) -> &Mutex<Places> {
+        &self.shards[(self.hasher.hash_one(id) % SHARDS as u64) as usize]
     }
 
     pub(super) fn place(&self, id: SessionId) -> Arc<Queue<Place>> {
@@ -119,7 +121,11 @@ impl Counter {
     /// Waits for the calls before this one.
     async fn hold(&self, id: SessionId) -> Result<Held, Refusal> {
         loop {
-            let place = tokio::time::timeout(PATIENCE, self.place(id).lock_owned()).await.map_err(|_| busy())?;
+            let place = self.place(id);
+            let place = match place.clone().try_lock_owned() {
+                Ok(place) => place,
+                Err(_) => tokio::time::timeout(PATIENCE, place.lock_owned()).await.map_err(|_| busy())?,
+            };
             // Whoever was before took it away from the counter: a newer place has its place.
             if !matches!(*place, Place::Left) {
                 return Ok(Held { id, place });
@@ -175,11 +181,15 @@ impl Shop {
     /// Holds a session for one call, and says what there is of it. Where this process is not the only one, its row is
     /// read every time.
     pub(super) async fn at_counter(&self, id: SessionId) -> Result<Session, Stop> {
-        let mut held = self.counter.hold(id).await?;
+        let held = self.counter.hold(id).await?;
         if self.pace.behind && held.open().is_some_and(|open| !open.doubtful) {
             return Ok(Session::Open(held));
         }
-        let found = match self.seek(id).await {
+        Box::pin(self.look_up(held)).await
+    }
+
+    async fn look_up(&self, mut held: Held) -> Result<Session, Stop> {
+        let found = match self.seek(held.id).await {
             Ok(found) => found,
             Err(error) => {
                 self.leave_if_unknown(held);
@@ -231,6 +241,8 @@ impl Shop {
         if self.counter.sought.join((id, tell)) {
             let shop = self.clone();
             tokio::spawn(async move {
+                // Whoever asks in this very moment comes along.
+                tokio::task::yield_now().await;
                 while let Some(sought) = shop.counter.sought.next() {
                     shop.seek_all(sought).await;
                 }

@@ -12,6 +12,7 @@ mod close;
 mod closer;
 mod codes;
 mod counter;
+mod event;
 mod explain;
 mod identify;
 mod journal;

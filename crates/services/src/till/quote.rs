@@ -65,6 +65,7 @@ impl Shop {
         quoted
     }
 
+    // What most quotes do not come to is boxed: a quote is kept and moved in memory for the longest of its ways.
     #[expect(clippy::too_many_arguments, reason = "one call, taken apart")]
     async fn quote_held<T>(
         &self,
@@ -81,8 +82,15 @@ impl Shop {
         if standing.is_some_and(|open| open.store != caller.store) {
             return Err(session_not_found().into());
         }
-        let buyer = self.buyer(caller, id, request, standing).await?;
-        let customer = self.customer_of(standing, buyer.as_ref()).await?;
+        let buyer = match self.buyer_known(request, standing) {
+            Some(buyer) => Some(buyer),
+            None => Box::pin(self.buyer(caller, id, request, standing)).await?,
+        };
+        let who = buyer.as_ref().map(|buyer| buyer.guest.customer.id);
+        let customer = match (standing.and_then(|open| open.customer), who) {
+            (Some(first), Some(now)) if first != now => Some(Box::pin(self.still_the_same(first, now)).await?),
+            (first, now) => now.or(first),
+        };
         // Read only now: cards that this very quote had issued are valid from a moment ago.
         let now = self.clock.now();
         let at = match mode {
@@ -90,14 +98,16 @@ impl Shop {
             QuoteMode::Dry { at: None } | QuoteMode::Stored => now,
         };
         let pinned = standing.filter(|open| now + TIME_TO_PAY < open.expires_at);
-        let who = buyer.as_ref().map(|buyer| buyer.guest.customer.id);
-        let coupons = self.coupons_shown(caller.till, who, basket.coupons).await?;
+        let coupons = match basket.coupons {
+            [] => Vec::new(),
+            shown => Box::pin(self.coupons_shown(caller.till, who, shown)).await?,
+        };
         let before = pinned.map(|open| &open.basis.facts);
         let (shop, lines) = match basket.find(shop, caller.sets_prices, before) {
             Ok(lines) => (shop.clone(), lines),
             // It may have come into the catalogue a moment ago: a till that reads its label must not wait for us.
             Err(_) => {
-                let newer = self.snapshot_anew().await?;
+                let newer = Box::pin(self.snapshot_anew()).await?;
                 let lines = basket.find(&newer, caller.sets_prices, before)?;
                 (newer, lines)
             }
@@ -136,7 +146,7 @@ impl Shop {
         basis.facts.card = choose(buyer.as_ref(), request.card_id, shop.settings.redeem_with_static_code, at)?;
         let limited = is_limited(&basis.facts, &rules, standing);
         let decision = if limited {
-            self.evaluate_within_limits(id, &mut basis.facts, &rules, now).await?
+            Box::pin(self.evaluate_within_limits(id, &mut basis.facts, &rules, now)).await?
         } else {
             promotions::evaluate(&basis.facts, &rules)
         };
@@ -160,12 +170,12 @@ impl Shop {
         }
         // A rotating code is bound to its session before anything rests on it.
         if let Some((customer, step)) = buyer.and_then(|buyer| buyer.binds)
-            && !sessions::bind_code(&self.store, customer, step, caller.till, id, now).await?
+            && !Box::pin(sessions::bind_code(&self.store, customer, step, caller.till, id, now)).await?
         {
             return Err(codes::replayed().into());
         }
         if limited {
-            let (open, decision) = self.keep_limited(caller, id, open, decision).await?;
+            let (open, decision) = Box::pin(self.keep_limited(caller, id, open, decision)).await?;
             let told = tell(id, &open, &decision, shop, caller, request.explain)?;
             held.put(open);
             return Ok(told);
@@ -185,9 +195,19 @@ impl Shop {
             }
             return Ok(());
         }
-        self.write_now(open.row(held.id)?).await?;
+        Box::pin(self.write_now(open.row(held.id)?)).await?;
         held.put(open);
         Ok(())
+    }
+
+    /// Who buys, where memory knows them and their code proves enough.
+    fn buyer_known(&self, request: &SessionRequest, standing: Option<&OpenSession>) -> Option<Buyer> {
+        let text = request.customer_code.as_deref()?;
+        let code = CustomerCode::parse(text).ok()?;
+        let guest = self.guests.get(&code, self.clock.now(), self.pace.guest)?;
+        let kind = code.kind();
+        let enough = kind == CodeKind::Static || is_proven(text, standing);
+        enough.then_some(Buyer { guest, kind, binds: None, degraded: None })
     }
 
     /// Who buys, by the code that came with the basket.
@@ -201,13 +221,7 @@ impl Shop {
         let Some(text) = request.customer_code.as_deref() else { return Ok(None) };
         let Ok(code) = CustomerCode::parse(text) else { return Err(self.nobody(caller, FIELD).await) };
         let now = self.clock.now();
-        let known = self.guests.get(&code, now, self.pace.guest);
-        // Proven for this session before: it stays good for it, whatever its age.
-        let proven = standing.is_some_and(|open| open.code.as_deref() == Some(text));
-        let kind = code.kind();
-        if let (Some(guest), true) = (&known, proven || kind == CodeKind::Static) {
-            return Ok(Some(Buyer { guest: guest.clone(), kind, binds: None, degraded: None }));
-        }
+        let (proven, kind) = (is_proven(text, standing), code.kind());
         let Some(shown) = self.find_shown(&code, now).await? else { return Err(self.nobody(caller, FIELD).await) };
         let mut binds = None;
         if let (Some(step), false) = (shown.step, proven) {
@@ -219,21 +233,13 @@ impl Shop {
     }
 
     /// The first customer of a session stays its customer; whoever they were merged into is the same one.
-    async fn customer_of(
-        &self,
-        standing: Option<&OpenSession>,
-        buyer: Option<&Buyer>,
-    ) -> Result<Option<CustomerId>, Stop> {
-        let first = standing.and_then(|open| open.customer);
-        let Some(now) = buyer.map(|buyer| buyer.guest.customer.id) else { return Ok(first) };
-        match first {
-            Some(first) if first != now && self.store.present_customer(first).await? != Some(now) => {
-                let detail = "This session was begun for another customer: begin a new one.";
-                let refusal = Refusal::conflict("customer-mismatch", detail);
-                Err(refusal.at(FIELD, "customer-mismatch", "Another customer's code.").into())
-            }
-            _ => Ok(Some(now)),
+    async fn still_the_same(&self, first: CustomerId, now: CustomerId) -> Result<CustomerId, Stop> {
+        if self.store.present_customer(first).await? == Some(now) {
+            return Ok(now);
         }
+        let detail = "This session was begun for another customer: begin a new one.";
+        let refusal = Refusal::conflict("customer-mismatch", detail);
+        Err(refusal.at(FIELD, "customer-mismatch", "Another customer's code.").into())
     }
 
     /// The customer with their cards. Where the cards cannot be had in time the basket is quoted without, and says so: a
@@ -259,6 +265,11 @@ impl Shop {
         }
         Ok((guest, degraded))
     }
+}
+
+/// A code that was proven for this session before stays good for it, whatever its age.
+fn is_proven(code: &str, standing: Option<&OpenSession>) -> bool {
+    standing.is_some_and(|open| open.code.as_deref() == Some(code))
 }
 
 /// Who buys, and on what proof.

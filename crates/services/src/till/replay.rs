@@ -99,7 +99,7 @@ impl Shop {
             unit_price: line.unit_price.0,
             discount: line.discount.0,
             unit_cost: line.unit_cost.map(|cost| cost.0),
-            allocations: line.allocations,
+            allocations: line.allocations.as_deref().and_then(|text| serde_json::from_str(text).ok()),
         });
         let as_json = |lines: Vec<Booked>| serde_json::to_value(lines).map_err(|why| corrupt("receipt", &why));
         compare("/receipt", &as_json(booked)?, &as_json(sold.collect())?, &mut differences);

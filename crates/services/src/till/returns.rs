@@ -6,7 +6,6 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
 use contract::till::{
     Allocation, Effect, Refund, ReturnRequest, Returned as Told, ReturnedLine, Savings, Session, SessionLine,
     TillCaller,
@@ -14,7 +13,6 @@ use contract::till::{
 use contract::{IdempotencyKey, Once, Refusal};
 use domain::session::{MAX_LINES, MAX_QUANTITY};
 use domain::{Amount, ReturnId, Returned, SessionId, SessionState, SoldLine};
-use serde_json::json;
 use store::idempotency::{self, Claim, Claimed};
 use store::returns::{NewReturn, NewReturnedLine};
 use store::sessions::{self, Outcome};
@@ -23,6 +21,7 @@ use store::{StoreError, accounts, customers, limits, returns};
 use super::basis::Basis;
 use super::cancel::coupons_again;
 use super::counter::Session as Found;
+use super::event::CameBack;
 use super::once::{body_of, claim, replay, reused};
 use super::{Stop, corrupt, session_not_closed, session_not_found, stored_session};
 use crate::Shop;
@@ -147,7 +146,8 @@ impl Shop {
                 .collect(),
             session,
         };
-        let event = self.returned_event(&told, &basis, caller, now);
+        let came_back = CameBack { return_id: told.return_id, refund: told.refund.amount, lines: &told.lines };
+        let event = self.purchase_event(&told.session, &basis, caller, None, Some(came_back), now)?;
         let (body, answer) = (body_of(&told)?, body_of(&told.session)?);
         let outcome = Outcome {
             id,
@@ -164,15 +164,6 @@ impl Shop {
             self.guests.forget(customer);
         }
         Ok(Once { value: told, body, replayed: false })
-    }
-
-    fn returned_event(&self, told: &Told, basis: &Basis, caller: &TillCaller, now: DateTime<Utc>) -> events::Event {
-        let mut event = self.purchase_event(&told.session, basis, caller, None, now);
-        if let Some(payload) = event.payload.as_object_mut() {
-            let what = json!({"return_id": told.return_id, "refund": told.refund.amount, "lines": told.lines});
-            payload.insert("return".to_owned(), what);
-        }
-        event
     }
 }
 
@@ -198,13 +189,13 @@ impl Back {
     }
 
     /// As the receipt of the return keeps them: the sale's the other way round.
-    fn allocations(&self) -> Result<Option<serde_json::Value>, StoreError> {
+    fn allocations(&self) -> Result<Option<String>, StoreError> {
         let parts: Vec<Allocation> =
             self.parts().map(|(part, amount)| Allocation { amount: Amount::ZERO - amount, ..part.clone() }).collect();
         if parts.is_empty() {
             return Ok(None);
         }
-        serde_json::to_value(parts).map(Some).map_err(|why| corrupt("allocations", &why))
+        serde_json::to_string(&parts).map(Some).map_err(|why| corrupt("allocations", &why))
     }
 }
 

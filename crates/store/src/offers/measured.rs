@@ -13,7 +13,7 @@ use crate::{Store, StoreError, Tx};
 pub async fn cards_cost(tx: &mut Tx, from: DateTime<Utc>) -> Result<Amount, StoreError> {
     let cost: i64 = sqlx::query_scalar(
         "select coalesce(sum((paid ->> 'amount')::bigint), 0)::bigint from receipts r \
-         join receipt_lines l on l.receipt_id = r.id, jsonb_array_elements(l.allocations) as paid \
+         join receipt_lines l on l.receipt_id = r.id, jsonb_array_elements(l.allocations::jsonb) as paid \
          where r.at >= $1 and r.kind = 'sale' and r.cancelled_at is null and l.allocations is not null \
          and paid ->> 'source' = 'card'",
     )

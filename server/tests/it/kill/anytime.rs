@@ -240,8 +240,8 @@ async fn check(data: &Path, server: &Server, told: &[Told], code: &str, before: 
     };
     let sales: usize = told.iter().map(|told| told.sales.len()).sum();
     assert_eq!(count("select count(*) from receipts where kind = 'sale' and number like 'A-%'").await, sales as i64);
-    let of_events = "select count(*) from outbox where topic = 'kava.purchases.v1' and payload ->> 'what' = 'closed' \
-                     and payload ->> 'receipt_number' like 'A-%'";
+    let of_events = "select count(*) from outbox where topic = 'kava.purchases.v1' and payload::jsonb ->> 'what' = 'closed' \
+                     and payload::jsonb ->> 'receipt_number' like 'A-%'";
     assert_eq!(count(of_events).await, sales as i64, "each sale is told once");
 
     let refunds: Vec<i64> = told.iter().flat_map(|told| &told.refunds).copied().collect();
@@ -280,7 +280,7 @@ async fn check(data: &Path, server: &Server, told: &[Told], code: &str, before: 
     assert!(doctor.status.success(), "{}", String::from_utf8_lossy(&doctor.stderr));
     let allocated = count(
         "select coalesce(sum((part ->> 'amount')::bigint), 0)::bigint from receipts r join receipt_lines l on l.receipt_id = r.id, \
-         jsonb_array_elements(l.allocations) part where r.kind = 'sale' and part ->> 'id' = '01980000-0000-7000-8000-00000000dead'",
+         jsonb_array_elements(l.allocations::jsonb) part where r.kind = 'sale' and part ->> 'id' = '01980000-0000-7000-8000-00000000dead'",
     )
     .await;
     let taken = count(

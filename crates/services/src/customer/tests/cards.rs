@@ -48,7 +48,7 @@ async fn one_chosen_card_is_active() {
         assert_eq!(active(&chosen).id, card.id);
         assert_eq!(scene.cards(caller).await, chosen);
     }
-    let events = "select count(*) from outbox where payload ->> 'what' = 'chosen'";
+    let events = "select count(*) from outbox where payload::jsonb ->> 'what' = 'chosen'";
     assert_eq!(scene.count(events).await, 2, "the basket was active already");
     scene.shop.choose_card(caller, cards[2].id).await.unwrap();
     assert_eq!(scene.count(events).await, 2, "choosing it again changes nothing");

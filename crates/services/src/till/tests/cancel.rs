@@ -46,7 +46,8 @@ async fn a_purchase_is_taken_back_whole() {
     assert_eq!(cancelled.effects, [rollback(0, session.lines[0].discount.0), rollback(1, session.lines[1].discount.0)]);
     assert_eq!(scene.savings(&guest).await, 25);
     assert_eq!(scene.count("select count(*) from receipts where cancelled_at is not null").await, 1);
-    let told = "select count(*) from outbox where topic = 'kava.purchases.v1' and payload->>'what' = 'cancelled'";
+    let told =
+        "select count(*) from outbox where topic = 'kava.purchases.v1' and payload::jsonb->>'what' = 'cancelled'";
     assert_eq!(scene.count(told).await, 1);
 
     // The customer is what they were before it.

@@ -47,7 +47,7 @@ async fn a_purchase_is_recorded_whole_and_the_savings_move_by_the_discount() {
     assert_eq!(receipt, ("R-1".into(), 890, 89, 801, 2, guest.id.0));
     type Line = (i32, String, i32, i64, i64, Option<i64>, Option<Value>);
     let lines: Vec<Line> = sqlx::query_as(
-        "select position, sku, quantity, unit_price, discount, unit_cost, allocations from receipt_lines order by 1",
+        "select position, sku, quantity, unit_price, discount, unit_cost, allocations::jsonb from receipt_lines order by 1",
     )
     .fetch_all(&scene.pool)
     .await
@@ -57,7 +57,7 @@ async fn a_purchase_is_recorded_whole_and_the_savings_move_by_the_discount() {
     assert_eq!(lines[1], (1, "eclair".into(), 1, 390, 39, Some(120), allocated(39)));
 
     let (key, payload): (String, Value) =
-        sqlx::query_as("select key, payload from outbox where topic = 'kava.purchases.v1'")
+        sqlx::query_as("select key, payload::jsonb from outbox where topic = 'kava.purchases.v1'")
             .fetch_one(&scene.pool)
             .await
             .unwrap();

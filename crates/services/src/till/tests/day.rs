@@ -106,7 +106,7 @@ async fn books_agree(scene: &Scene) {
         (
             "a line's discount is what its allocations pay",
             "select count(*) from receipt_lines l where l.discount is distinct from \
-             (select coalesce(sum((a->>'amount')::bigint), 0) from jsonb_array_elements(coalesce(l.allocations, '[]')) a)",
+             (select coalesce(sum((a->>'amount')::bigint), 0) from jsonb_array_elements(coalesce(l.allocations, '[]')::jsonb) a)",
         ),
         (
             "no discount breaks the margin floor",
@@ -117,7 +117,7 @@ async fn books_agree(scene: &Scene) {
             "every purchase was told once, and so was its end",
             "select count(*) from receipts r where 1 + (cancelled_at is not null)::int is distinct from \
              (select count(*)::int from outbox o where o.topic = 'kava.purchases.v1' \
-              and o.payload->>'session_id' = r.session_id::text)",
+              and o.payload::jsonb->>'session_id' = r.session_id::text)",
         ),
         (
             "a session that was closed has its receipt, and no other has one",

@@ -83,12 +83,12 @@ async fn a_sale_on_a_grant_is_a_purchase_like_any_other() {
     assert_eq!(sent(&scene, "k", vec![sale]).await, [accepted()]);
     let expected = serde_json::json!([50, 1, 550, {"coffee": 450}, 50, 0, [[550, 50]], 1]);
     assert_eq!(totals(&scene, &guest).await, expected);
-    let allocated: Value = sqlx::query_scalar("select allocations from receipt_lines where discount > 0")
+    let allocated: Value = sqlx::query_scalar("select allocations::jsonb from receipt_lines where discount > 0")
         .fetch_one(&scene.pool)
         .await
         .unwrap();
     assert_eq!(allocated, serde_json::json!([{ "source": "card", "id": guest.card, "amount": 50 }]));
-    let payload: Value = sqlx::query_scalar("select payload from outbox where topic = 'kava.purchases.v1'")
+    let payload: Value = sqlx::query_scalar("select payload::jsonb from outbox where topic = 'kava.purchases.v1'")
         .fetch_one(&scene.pool)
         .await
         .unwrap();

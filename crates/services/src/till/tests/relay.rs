@@ -48,7 +48,8 @@ async fn what_was_committed_is_published_in_order_and_once() {
     assert_eq!(relay_all(&scene.shop, &log).await.unwrap(), 0);
     let events = logged(&log).await;
     assert_eq!(events.iter().map(|(offset, _)| *offset).collect::<Vec<_>>(), [0, 1, 2, 3, 4]);
-    let receipts: Vec<_> = events.iter().map(|(_, event)| event.payload["receipt_number"].as_str().unwrap()).collect();
+    let payloads = events.iter().map(|(_, event)| event.payload.read::<serde_json::Value>().unwrap());
+    let receipts: Vec<_> = payloads.map(|payload| payload["receipt_number"].as_str().unwrap().to_owned()).collect();
     assert_eq!(receipts, ["R-0", "R-1", "R-2", "R-3", "R-4"]);
     assert_eq!(scene.shop.store.outbox_lag().await.unwrap(), (0, None));
 }

@@ -37,7 +37,7 @@ async fn a_sale_that_is_opened_again_was_none() {
     assert_eq!(scene.savings(&guest).await, 25);
     assert_eq!(scene.count("select count(*) from receipts where kind = 'sale' and cancelled_at is null").await, 1);
     assert_eq!(scene.count("select count(*) from receipts where reopened_at is not null").await, 1);
-    let told = "select count(*) from outbox where topic = 'kava.purchases.v1' and payload->>'what' = 'reopened'";
+    let told = "select count(*) from outbox where topic = 'kava.purchases.v1' and payload::jsonb->>'what' = 'reopened'";
     assert_eq!(scene.count(told).await, 1);
 }
 

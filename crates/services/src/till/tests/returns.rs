@@ -45,8 +45,8 @@ async fn case_6_a_cup_comes_back_for_what_it_cost() {
     assert_eq!(scene.count(receipt).await, 1);
     let line = "select count(*) from receipt_lines where quantity = -1 and discount = -25 and unit_cost = 100";
     assert_eq!(scene.count(line).await, 1);
-    let told = "select count(*) from outbox where topic = 'kava.purchases.v1' and payload->>'what' = 'returned' \
-        and (payload->'return'->>'refund')::bigint = 225";
+    let told = "select count(*) from outbox where topic = 'kava.purchases.v1' and payload::jsonb->>'what' = 'returned' \
+        and (payload::jsonb->'return'->>'refund')::bigint = 225";
     assert_eq!(scene.count(told).await, 1);
     let mut tx = scene.shop.store.begin().await.unwrap();
     let changed = store::segments::refresh(&mut tx, store::segments::Whose::Everybody).await.unwrap();

@@ -1,0 +1,111 @@
+//! What is told of a purchase on `kava.purchases.v1`: that it was closed, opened again, returned in part, or cancelled.
+
+use chrono::{DateTime, FixedOffset, Utc};
+use contract::till::{Allocation, ReturnedLine, Session, TillCaller};
+use domain::{Amount, CategoryId, Currency, CustomerId, ReturnId, SessionId, SessionState, StoreId, TillId};
+use events::{Event, Payload};
+use serde::Serialize;
+use store::StoreError;
+
+use super::basis::Basis;
+use super::corrupt;
+use crate::Shop;
+use crate::clock::Draw;
+
+/// The payload, schema 1.
+#[derive(Serialize)]
+struct Purchase<'a> {
+    what: &'static str,
+    session_id: SessionId,
+    store_id: StoreId,
+    till_id: TillId,
+    customer_id: Option<CustomerId>,
+    receipt_number: Option<&'a str>,
+    currency: Currency,
+    subtotal: Amount,
+    discount: Amount,
+    total: Amount,
+    closed_at: Option<DateTime<Utc>>,
+    /// By the till's clock.
+    paid_at: Option<DateTime<FixedOffset>>,
+    lines: Vec<Line<'a>>,
+    #[serde(rename = "return", skip_serializing_if = "Option::is_none")]
+    returned: Option<CameBack<'a>>,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    position: u16,
+    sku: &'a str,
+    category: &'a CategoryId,
+    quantity: u32,
+    unit_price: Amount,
+    discount: Amount,
+    total: Amount,
+    allocations: &'a [Allocation],
+}
+
+/// What came back, now.
+#[derive(Serialize)]
+pub(super) struct CameBack<'a> {
+    pub return_id: ReturnId,
+    pub refund: Amount,
+    pub lines: &'a [ReturnedLine],
+}
+
+impl Shop {
+    /// Tells of a purchase, or of its end.
+    pub(super) fn purchase_event(
+        &self,
+        session: &Session,
+        basis: &Basis,
+        caller: &TillCaller,
+        paid_at: Option<DateTime<FixedOffset>>,
+        returned: Option<CameBack<'_>>,
+        now: DateTime<Utc>,
+    ) -> Result<Event, StoreError> {
+        let what = match session.state {
+            SessionState::Cancelled => "cancelled",
+            SessionState::PartiallyReturned => "returned",
+            SessionState::Closed => "closed",
+            SessionState::Open => "reopened",
+        };
+        let customer = basis.customer();
+        let lines = session.lines.iter().zip(&basis.facts.lines);
+        let purchase = Purchase {
+            what,
+            session_id: session.session_id,
+            store_id: caller.store,
+            till_id: caller.till,
+            customer_id: customer,
+            receipt_number: session.receipt_number.as_deref(),
+            currency: session.currency,
+            subtotal: session.subtotal,
+            discount: session.discount,
+            total: session.total,
+            closed_at: session.closed_at,
+            paid_at,
+            lines: lines
+                .map(|(sold, line)| Line {
+                    position: sold.position,
+                    sku: &sold.sku,
+                    category: &line.category,
+                    quantity: sold.quantity,
+                    unit_price: sold.unit_price,
+                    discount: sold.discount,
+                    total: sold.total,
+                    allocations: &sold.allocations,
+                })
+                .collect(),
+            returned,
+        };
+        Ok(Event {
+            event_id: self.entropy.id(now),
+            topic: events::PURCHASES.to_owned(),
+            key: customer.map_or_else(|| session.session_id.to_string(), |customer| customer.to_string()),
+            schema: 1,
+            occurred_at: now,
+            payload: Payload::of(&purchase).map_err(|why| corrupt("event", &why))?,
+        })
+    }
+}
