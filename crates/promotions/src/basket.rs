@@ -25,8 +25,10 @@ pub(crate) struct Item {
 
 /// The lines that may be discounted, in canonical order: equal remainders go to the same product on every till.
 pub(crate) fn items(facts: &Facts, names: &Names) -> Vec<Item> {
+    let shared = shared_beginning(&facts.lines);
     let offerable = facts.lines.iter().enumerate().filter(|(_, line)| line.offerable);
-    let mut places: Vec<(u64, usize)> = offerable.map(|(place, line)| (beginning(&line.sku), place)).collect();
+    let mut places = Vec::with_capacity(facts.lines.len());
+    places.extend(offerable.map(|(place, line)| (first_after(shared, &line.sku), place)));
     places.sort_unstable_by(|&(first, a), &(second, b)| {
         first.cmp(&second).then_with(|| canonical(&facts.lines[a], &facts.lines[b]).then(a.cmp(&b)))
     });
@@ -54,10 +56,21 @@ pub(crate) fn items(facts: &Facts, names: &Names) -> Vec<Item> {
         .collect()
 }
 
-/// The first eight bytes, in the order of the whole: most products differ there, and a number is compared at once.
-fn beginning(sku: &Sku) -> u64 {
+/// How many bytes all skus begin with: a chain's are often of one form, `product-00017`.
+fn shared_beginning(lines: &[Line]) -> usize {
+    let Some((first, others)) = lines.split_first() else { return 0 };
+    let first = first.sku.as_str().as_bytes();
+    others.iter().fold(first.len(), |shared, line| {
+        first[..shared].iter().zip(line.sku.as_str().as_bytes()).take_while(|(a, b)| a == b).count()
+    })
+}
+
+/// The eight bytes after the shared ones, in the order of the whole: most products differ there, and a number is compared
+/// at once.
+fn first_after(shared: usize, sku: &Sku) -> u64 {
     let mut bytes = [0; 8];
-    let first = &sku.as_str().as_bytes()[..sku.as_str().len().min(8)];
+    let rest = &sku.as_str().as_bytes()[shared..];
+    let first = &rest[..rest.len().min(8)];
     bytes[..first.len()].copy_from_slice(first);
     u64::from_be_bytes(bytes)
 }

@@ -81,10 +81,10 @@ pub(crate) fn combine<'a, T: Trace>(
     };
     let apply = |loner: Option<usize>| -> Vec<(usize, Given)> {
         let mut tab = Tab::new(scene);
-        (0..candidates.len())
-            .filter(|&place| is_in(place, loner))
-            .map(|place| (place, give(&candidates[place], scene, &mut tab)))
-            .collect()
+        let mut given = Vec::with_capacity(candidates.len());
+        let present = (0..candidates.len()).filter(|&place| is_in(place, loner));
+        given.extend(present.map(|place| (place, give(&candidates[place], scene, &mut tab))));
+        given
     };
     // Equal stacks: the one whose first member with an effect (what is always aside) is applied first.
     let leader = |given: &[(usize, Given)]| {

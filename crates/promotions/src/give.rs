@@ -97,7 +97,8 @@ pub(crate) fn give(candidate: &Candidate, scene: &Scene, tab: &mut Tab) -> Given
     let clip = clip(&mut wanted, candidate, tab);
     // A free item is promised only while there is something to pay it with.
     let missing = if has_money(&candidate.limits) { missing } else { Vec::new() };
-    let mut given = Given { parts: Vec::new(), desired: Amount::ZERO, granted: Amount::ZERO, clip, missing };
+    let parts = Vec::with_capacity(wanted.len());
+    let mut given = Given { parts, desired: Amount::ZERO, granted: Amount::ZERO, clip, missing };
     for (item, desired) in wanted.into_iter().enumerate().filter(|(_, desired)| *desired > Amount::ZERO) {
         // The margin floor: the last stage (law 2).
         let granted = desired.min(tab.room[item]);

@@ -102,7 +102,8 @@ impl Lookup {
     pub(crate) fn new(items: &[Item]) -> Self {
         let by = |number: fn(&Item) -> u32| {
             let named = items.iter().enumerate().filter(|(_, item)| number(item) != UNNAMED);
-            let mut places: Vec<(u32, usize)> = named.map(|(place, item)| (number(item), place)).collect();
+            let mut places = Vec::with_capacity(items.len());
+            places.extend(named.map(|(place, item)| (number(item), place)));
             places.sort_unstable();
             places
         };
@@ -114,9 +115,11 @@ impl Lookup {
         let meant = |place: &usize| select.covers(&items[*place]) && eligible(&items[*place]);
         // Longer lists than the basket, and none, are quicker the other way round.
         if select.is_open() || select.skus.len() + select.categories.len() > items.len() {
-            return (0..items.len()).filter(meant).collect();
+            let mut places = Vec::with_capacity(items.len());
+            places.extend((0..items.len()).filter(meant));
+            return places;
         }
-        let mut places: Vec<usize> = Vec::new();
+        let mut places: Vec<usize> = Vec::with_capacity(items.len());
         let named = select.skus.iter().map(|&number| (&self.skus, number));
         for (sorted, number) in named.chain(select.categories.iter().map(|&number| (&self.categories, number))) {
             let from = sorted.partition_point(|(other, _)| *other < number);

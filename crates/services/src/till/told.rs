@@ -34,7 +34,7 @@ pub(super) fn json(
         let session = super::as_session(id, open, decision, shop, caller, explain)?;
         return serde_json::to_vec(&session).map_err(|why| corrupt("answer", &why));
     }
-    let mut told = Json { out: Vec::with_capacity(size(decision)), sources: Vec::new() };
+    let mut told = Json { out: Vec::with_capacity(size(decision)), sources: Vec::new(), next: 0 };
     told.session(id, open, decision, shop, caller).map_err(|why| corrupt("answer", &why))?;
     debug_assert_eq!(
         serde_json::to_string(&answer::session(id, open, decision, shop, caller)).ok().as_deref(),
@@ -53,6 +53,8 @@ struct Json<'a> {
     out: Vec<u8>,
     /// Where each source was written first: a few of them pay for everything.
     sources: Vec<(&'a promotions::Source, Range<usize>)>,
+    /// Which of them is likely next: on every line they come in the same order.
+    next: usize,
 }
 
 impl<'a> Json<'a> {
@@ -154,8 +156,14 @@ impl<'a> Json<'a> {
     }
 
     fn source(&mut self, source: &'a promotions::Source) -> serde_json::Result<()> {
-        if let Some((_, written)) = self.sources.iter().find(|(known, _)| *known == source) {
-            self.out.extend_from_within(written.clone());
+        let is_it = |(known, _): &(&promotions::Source, Range<usize>)| *known == source;
+        let place = match self.sources.get(self.next) {
+            Some(likely) if is_it(likely) => Some(self.next),
+            _ => self.sources.iter().position(is_it),
+        };
+        if let Some(place) = place {
+            self.next = place + 1;
+            self.out.extend_from_within(self.sources[place].1.clone());
             return Ok(());
         }
         let from = self.out.len();
