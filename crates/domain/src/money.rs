@@ -318,7 +318,7 @@ fn split_small(total: u32, weights: &[Amount], whole: u32) -> Vec<Amount> {
         let part = product / whole;
         left -= part;
         parts.push(Amount(part.cast_signed()));
-        remainders.push(product % whole << 32 | u64::from(u32::MAX - position));
+        remainders.push((product % whole) << 32 | u64::from(u32::MAX - position));
     }
     let ups = usize::try_from(left).unwrap_or(0).min(remainders.len());
     if ups > 0 {

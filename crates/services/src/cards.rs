@@ -74,7 +74,7 @@ impl Shop {
         let (shop, id) = (self.clone(), customer.id);
         match tokio::spawn(async move { shop.renew(id).await }).await {
             Ok(cards) => cards,
-            Err(why) => Err(StoreError::Corrupt { what: "new cards", why: why.to_string() }),
+            Err(why) => Err(StoreError::corrupt("new cards", why)),
         }
     }
 

@@ -179,8 +179,7 @@ impl Shop {
     /// A salt for a store and a day: hashes under it need not be made again for every page.
     async fn salt(&self, caller: &TillCaller, now: DateTime<Utc>) -> Result<[u8; 16], StoreError> {
         let secret = self.store.secret("grants salt", self.entropy.bytes()).await?;
-        let mut mac = Hmac::<Sha256>::new_from_slice(&secret)
-            .map_err(|why| StoreError::Corrupt { what: "secret", why: why.to_string() })?;
+        let mut mac = Hmac::<Sha256>::new_from_slice(&secret).map_err(|why| StoreError::corrupt("secret", why))?;
         mac.update(caller.store.0.as_bytes());
         mac.update(now.date_naive().to_string().as_bytes());
         let mut salt = [0; 16];
@@ -236,7 +235,7 @@ async fn hashed(likely: Vec<Likely>, salt: [u8; 16], with_static: bool) -> Resul
     };
     tokio::task::spawn_blocking(move || likely.into_iter().map(hash).collect())
         .await
-        .map_err(|why| StoreError::Corrupt { what: "code hashes", why: why.to_string() })
+        .map_err(|why| StoreError::corrupt("code hashes", why))
 }
 
 fn write_place(place: Place) -> String {

@@ -273,7 +273,7 @@ fn judge(purchases: &[Purchase<Uuid>], cut: i32, end: i32, at_cut: &BTreeMap<Uui
 }
 
 fn corrupt(why: &serde_json::Error) -> StoreError {
-    StoreError::Corrupt { what: "lifetime forecast", why: why.to_string() }
+    StoreError::corrupt("lifetime forecast", why)
 }
 
 #[cfg(test)]

@@ -175,7 +175,7 @@ impl Shop {
             let detail = format!("A ranking needs {FEWEST} purchases of customers, and there are {}.", purchases.len());
             return Err(Refusal::unacceptable("too-few-purchases", detail));
         }
-        let corrupt = |why: String| failed(StoreError::Corrupt { what: "ranking", why });
+        let corrupt = |why: String| failed(StoreError::corrupt("ranking", why));
         let number = u32::try_from(skus.len()).unwrap_or(MOST_ITEMS);
         let learned = tokio::task::spawn_blocking(move || {
             let history = History::new(number, purchases).map_err(|why| why.to_string())?;
@@ -196,7 +196,7 @@ impl Shop {
         let minutes = minutes(now, zone);
         let ranking = ranking.clone();
         let picked = tokio::task::spawn_blocking(move || ranking.pick(&customers, &sold, minutes)).await;
-        let picked = picked.map_err(|why| failed(StoreError::Corrupt { what: "ranking", why: why.to_string() }))?;
+        let picked = picked.map_err(|why| failed(StoreError::corrupt("ranking", why)))?;
         let mut tx = self.store.begin().await.map_err(failed)?;
         store::picks::keep(&mut tx, &picked, now).await.map_err(failed)?;
         store::commit(tx).await.map_err(failed)?;

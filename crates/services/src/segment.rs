@@ -297,7 +297,7 @@ impl Shop {
         if let Some(model) = self.models.get(id) {
             return Ok(model);
         }
-        let corrupt = |why: String| StoreError::Corrupt { what: "segment model", why };
+        let corrupt = |why: String| StoreError::corrupt("segment model", why);
         let stored = stored.ok_or_else(|| corrupt(format!("{id} is not there")))?;
         let model = Arc::new(serde_json::from_value(stored.model).map_err(|e| corrupt(e.to_string()))?);
         self.models.keep(id, &model);

@@ -220,8 +220,7 @@ impl Shop {
         if let Some(rules) = self.snapshots.compiled().get(&revision) {
             return Ok(rules.clone());
         }
-        let corrupt =
-            |why: String| StoreError::Corrupt { what: "rule set", why: format!("revision {revision}: {why}") };
+        let corrupt = |why: String| StoreError::corrupt("rule set", format!("revision {revision}: {why}"));
         let stored = self.store.rule_set(revision).await?.ok_or_else(|| corrupt("it is not there".to_owned()))?;
         let params: Params = serde_json::from_str(&stored.params).map_err(|why| corrupt(why.to_string()))?;
         let rules = params.check().map_err(|problems| corrupt(problems.to_string()))?;
@@ -235,7 +234,7 @@ impl Shop {
 }
 
 fn zone(name: &str) -> Result<Tz, StoreError> {
-    name.parse().map_err(|why| StoreError::Corrupt { what: "time zone", why: format!("{name}: {why}") })
+    name.parse().map_err(|why| StoreError::corrupt("time zone", format!("{name}: {why}")))
 }
 
 #[cfg(test)]

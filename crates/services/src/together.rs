@@ -181,7 +181,7 @@ fn told(rules: &[StoredRule], names: &BTreeMap<String, String>, all: u64) -> Vec
 }
 
 fn corrupt(why: &serde_json::Error) -> StoreError {
-    StoreError::Corrupt { what: "basket rules", why: why.to_string() }
+    StoreError::corrupt("basket rules", why)
 }
 
 #[cfg(test)]

@@ -146,7 +146,7 @@ pub async fn phones(tx: &mut Tx, id: CustomerId) -> Result<Vec<Phone>, StoreErro
     .fetch_all(&mut **tx)
     .await?;
     let phones = phones.iter().map(|phone| Phone::parse(phone)).collect::<Result<_, _>>();
-    phones.map_err(|why| StoreError::Corrupt { what: "customer", why: why.to_string() })
+    phones.map_err(|why| StoreError::corrupt("customer", why))
 }
 
 /// What there is of an account, locked until the transaction ends; `None` when there is no such customer. Of a merged
@@ -171,7 +171,7 @@ pub async fn hold(tx: &mut Tx, id: CustomerId) -> Result<Option<Account>, StoreE
     Ok(Some(Account {
         rows: rows.iter().map(|row| CustomerId(row.0)).collect(),
         erased: rows.iter().all(|row| row.2),
-        phones: phones.map_err(|why| StoreError::Corrupt { what: "customer", why: why.to_string() })?,
+        phones: phones.map_err(|why| StoreError::corrupt("customer", why))?,
     }))
 }
 

@@ -59,7 +59,7 @@ impl Store {
                 return Ok(rule_set);
             }
             let why = format!("revision {revision} does not have the SHA-256 that it was published with");
-            Err(StoreError::Corrupt { what: "rule set", why })
+            Err(StoreError::corrupt("rule set", why))
         })
         .transpose()
     }

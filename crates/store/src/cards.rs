@@ -23,8 +23,8 @@ struct Row {
     reasons: Json<Vec<CardReason>>,
 }
 
-fn corrupt(why: impl ToString) -> StoreError {
-    StoreError::Corrupt { what: "card", why: why.to_string() }
+fn corrupt(why: impl std::fmt::Display) -> StoreError {
+    StoreError::corrupt("card", why)
 }
 
 impl TryFrom<Row> for Card {

@@ -78,7 +78,7 @@ impl Row {
 }
 
 pub(crate) fn sku(text: String) -> Result<Sku, StoreError> {
-    Sku::parse(text).map_err(|why| StoreError::Corrupt { what: "sku", why: why.to_owned() })
+    Sku::parse(text).map_err(|why| StoreError::corrupt("sku", why))
 }
 
 const COLUMNS: &str =

@@ -33,8 +33,7 @@ struct Row {
 
 impl Row {
     fn coupon(self) -> Result<Coupon, StoreError> {
-        let code = CouponCode::parse(&self.code)
-            .map_err(|why| StoreError::Corrupt { what: "coupon", why: why.to_string() })?;
+        let code = CouponCode::parse(&self.code).map_err(|why| StoreError::corrupt("coupon", why))?;
         Ok(Coupon {
             code,
             campaign: CampaignId(self.campaign_id),

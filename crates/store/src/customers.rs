@@ -127,8 +127,8 @@ struct Row {
     erased: bool,
 }
 
-fn corrupt(why: impl ToString) -> StoreError {
-    StoreError::Corrupt { what: "customer", why: why.to_string() }
+fn corrupt(why: impl std::fmt::Display) -> StoreError {
+    StoreError::corrupt("customer", why)
 }
 
 impl TryFrom<Row> for Customer {

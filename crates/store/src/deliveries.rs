@@ -124,8 +124,7 @@ impl Store {
                 .fetch_optional(self.pool())
                 .await?;
         row.map(|(hash, answer)| {
-            let hash = <[u8; 32]>::try_from(hash)
-                .map_err(|_| StoreError::Corrupt { what: "message", why: "a hash is 32 bytes".to_owned() })?;
+            let hash = <[u8; 32]>::try_from(hash).map_err(|_| StoreError::corrupt("message", "a hash is 32 bytes"))?;
             Ok((hash, answer))
         })
         .transpose()

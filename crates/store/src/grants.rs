@@ -110,8 +110,8 @@ struct Row {
     expires_at: DateTime<Utc>,
 }
 
-fn corrupt(why: impl ToString) -> StoreError {
-    StoreError::Corrupt { what: "grant", why: why.to_string() }
+fn corrupt(why: impl std::fmt::Display) -> StoreError {
+    StoreError::corrupt("grant", why)
 }
 
 fn sized<const N: usize>(bytes: Vec<u8>) -> Result<[u8; N], StoreError> {

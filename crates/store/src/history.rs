@@ -138,7 +138,7 @@ impl History {
         .await?;
         let mut lines: HashMap<i64, Vec<PastLine>> = HashMap::with_capacity(ids.len());
         for row in rows {
-            let corrupt = |why: &str| StoreError::Corrupt { what: "sku", why: why.to_owned() };
+            let corrupt = |why: &str| StoreError::corrupt("sku", why);
             let line = PastLine {
                 sku: Sku::parse(row.sku).map_err(corrupt)?,
                 quantity: u32::try_from(row.quantity).unwrap_or(0),

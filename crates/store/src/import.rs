@@ -42,7 +42,7 @@ pub async fn shop(tx: &mut Tx) -> Result<Option<(Currency, String)>, StoreError>
     let row: Option<(String, String)> =
         sqlx::query_as("select currency, time_zone from shop for share").fetch_optional(&mut **tx).await?;
     row.map(|(currency, zone)| {
-        let currency = currency.parse().map_err(|e| StoreError::Corrupt { what: "currency", why: format!("{e}") })?;
+        let currency = currency.parse().map_err(|e| StoreError::corrupt("currency", format!("{e}")))?;
         Ok((currency, zone))
     })
     .transpose()
@@ -379,7 +379,7 @@ impl<'t> Copy<'t> {
         if copied == self.sent {
             return Ok(());
         }
-        Err(StoreError::Corrupt { what: "copy", why: format!("sent {} rows, {copied} arrived", self.sent) })
+        Err(StoreError::corrupt("copy", format!("sent {} rows, {copied} arrived", self.sent)))
     }
 }
 

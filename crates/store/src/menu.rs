@@ -111,8 +111,7 @@ impl Store {
         rows.into_iter()
             .map(|row| {
                 let product = Product {
-                    sku: Sku::parse(row.sku)
-                        .map_err(|why| StoreError::Corrupt { what: "product", why: why.to_owned() })?,
+                    sku: Sku::parse(row.sku).map_err(|why| StoreError::corrupt("product", why))?,
                     name: row.name,
                     category: CategoryId::new(row.category),
                     price: Amount(row.price),

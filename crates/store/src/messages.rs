@@ -81,8 +81,7 @@ impl Store {
         .await?;
         rows.into_iter()
             .map(|(at, to, text)| {
-                let to = Phone::parse(&to)
-                    .map_err(|error| StoreError::Corrupt { what: "message", why: error.to_string() })?;
+                let to = Phone::parse(&to).map_err(|error| StoreError::corrupt("message", error))?;
                 Ok(Message { at, to, text })
             })
             .collect()

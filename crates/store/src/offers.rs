@@ -95,7 +95,7 @@ pub(crate) struct TermsRow {
 impl TermsRow {
     pub(crate) fn terms(self) -> Result<Terms, StoreError> {
         Ok(Terms {
-            mode: Mode::parse(&self.discount_mode).map_err(|why| corrupt("mode of discounts", why))?,
+            mode: Mode::parse(&self.discount_mode).map_err(|why| StoreError::corrupt("mode of discounts", why))?,
             seed: self.discount_seed,
             held_out: rate(self.held_out_bp)?,
             least: rate(self.discount_least_bp)?,
@@ -108,12 +108,8 @@ impl TermsRow {
     }
 }
 
-fn corrupt(what: &'static str, why: impl ToString) -> StoreError {
-    StoreError::Corrupt { what, why: why.to_string() }
-}
-
 fn number(stored: i32) -> Result<u32, StoreError> {
-    u32::try_from(stored).map_err(|why| corrupt("terms of discounts", why))
+    u32::try_from(stored).map_err(|why| StoreError::corrupt("terms of discounts", why))
 }
 
 fn rate(bp: i32) -> Result<Rate, StoreError> {
@@ -157,7 +153,7 @@ impl By {
 
     fn parse(text: &str) -> Result<Self, StoreError> {
         let found = Self::ALL.into_iter().find(|by| by.as_str() == text);
-        found.ok_or_else(|| corrupt("offer", format!("nobody is called {text}")))
+        found.ok_or_else(|| StoreError::corrupt("offer", format!("nobody is called {text}")))
     }
 
     fn as_str(self) -> &'static str {

@@ -54,8 +54,8 @@ struct Row {
 
 impl Row {
     fn stored(self) -> Result<Stored, StoreError> {
-        let state = SessionState::parse(&self.state)
-            .ok_or_else(|| StoreError::Corrupt { what: "session state", why: self.state.clone() })?;
+        let state =
+            SessionState::parse(&self.state).ok_or_else(|| StoreError::corrupt("session state", &self.state))?;
         Ok(Stored {
             id: SessionId(self.id),
             store: StoreId(self.store_id),

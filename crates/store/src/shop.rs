@@ -65,11 +65,11 @@ macro_rules! settings {
 }
 
 pub(crate) fn currency(text: &str) -> Result<Currency, StoreError> {
-    text.parse().map_err(|why| StoreError::Corrupt { what: "currency", why: format!("{why}") })
+    text.parse().map_err(|why| StoreError::corrupt("currency", format!("{why}")))
 }
 
 pub(crate) fn floor(bp: i32) -> Result<MarginFloor, StoreError> {
-    let bp = u32::try_from(bp).map_err(|why| StoreError::Corrupt { what: "margin floor", why: why.to_string() })?;
+    let bp = u32::try_from(bp).map_err(|why| StoreError::corrupt("margin floor", why))?;
     Ok(MarginFloor { min_margin: Rate(bp) })
 }
 
@@ -139,7 +139,7 @@ impl Store {
         let stored: Vec<u8> =
             sqlx::query_scalar("select value from secrets where name = $1").bind(name).fetch_one(self.pool()).await?;
         <[u8; 32]>::try_from(stored.as_slice())
-            .map_err(|_| StoreError::Corrupt { what: "secret", why: format!("{} bytes, not 32", stored.len()) })
+            .map_err(|_| StoreError::corrupt("secret", format!("{} bytes, not 32", stored.len())))
     }
 }
 

@@ -62,7 +62,7 @@ impl TryFrom<Row> for StaffMember {
 
     fn try_from(row: Row) -> Result<Self, StoreError> {
         let role = Role::parse(&row.role)
-            .ok_or_else(|| StoreError::Corrupt { what: "staff", why: format!("no role is called {}", row.role) })?;
+            .ok_or_else(|| StoreError::corrupt("staff", format!("no role is called {}", row.role)))?;
         let till = match (row.till_id, row.store_id, row.till_name, row.store_name) {
             (Some(till), Some(store), Some(till_name), Some(store_name)) => {
                 Some(StaffTill { till: TillId(till), store: StoreId(store), till_name, store_name })

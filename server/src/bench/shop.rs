@@ -97,7 +97,7 @@ async fn products(tx: &mut Tx, count: u32) -> Result<Vec<String>, StoreError> {
     let mut skus = Vec::new();
     for n in 0..count {
         let sku = format!("product-{n:05}");
-        let corrupt = |why: &str| StoreError::Corrupt { what: "sku", why: why.to_owned() };
+        let corrupt = |why: &str| StoreError::corrupt("sku", why);
         let price = 200 + i64::from(n % 700);
         let product = NewProduct {
             product: Product {

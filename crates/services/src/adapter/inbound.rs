@@ -253,7 +253,7 @@ impl Shop {
         taken: &Taken,
         letter: Letter,
     ) -> Result<String, Stop> {
-        let corrupt = |why: serde_json::Error| store::StoreError::Corrupt { what: "message", why: why.to_string() };
+        let corrupt = |why: serde_json::Error| store::StoreError::corrupt("message", why);
         let now = self.clock.now();
         let answer = serde_json::to_string(taken).map_err(corrupt)?;
         let mut tx = self.store.begin().await?;

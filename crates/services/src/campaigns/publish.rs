@@ -127,5 +127,5 @@ pub(super) fn answered<T: serde::de::DeserializeOwned>(claimed: Claimed) -> Resu
 }
 
 pub(super) fn unreadable(why: &serde_json::Error) -> StoreError {
-    StoreError::Corrupt { what: "answer", why: why.to_string() }
+    StoreError::corrupt("answer", why)
 }

@@ -59,8 +59,7 @@ pub(super) fn refuse(problems: Problems, within: &str) -> Refusal {
 
 /// The text of rules that is stored, and whose hash says that two rule sets are the same.
 pub(super) fn text_of(rules: &Rules) -> Result<String, store::StoreError> {
-    serde_json::to_string(rules.params())
-        .map_err(|why| store::StoreError::Corrupt { what: "rule set", why: why.to_string() })
+    serde_json::to_string(rules.params()).map_err(|why| store::StoreError::corrupt("rule set", why))
 }
 
 /// RFC 6901.

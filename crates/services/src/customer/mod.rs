@@ -67,8 +67,7 @@ impl Shop {
 
 /// HMAC-SHA-256 of the parts, each told from the next.
 pub(crate) fn peppered(pepper: &[u8; 32], parts: [&str; 2]) -> Result<[u8; 32], StoreError> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(pepper)
-        .map_err(|why| StoreError::Corrupt { what: "secret", why: why.to_string() })?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(pepper).map_err(|why| StoreError::corrupt("secret", why))?;
     for part in parts {
         mac.update(&(part.len() as u64).to_be_bytes());
         mac.update(part.as_bytes());

@@ -113,7 +113,7 @@ impl Shop {
                 return Ok(customer.id);
             }
         }
-        Err(StoreError::Corrupt { what: "customer code", why: format!("{DRAWS} drawn codes were all taken") })
+        Err(StoreError::corrupt("customer code", format!("{DRAWS} drawn codes were all taken")))
     }
 
     pub(super) async fn customer_of_token(&self, token: &str) -> Result<Option<CustomerCaller>, StoreError> {

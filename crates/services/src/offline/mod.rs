@@ -69,7 +69,7 @@ impl Shop {
             results.push(self.take_in(caller, receipt, settings.currency, sent).await?);
         }
         let value = ReceiptResults { results };
-        let body = serde_json::to_string(&value).map_err(|why| corrupt("answer", &why))?;
+        let body = serde_json::to_string(&value).map_err(|why| StoreError::corrupt("answer", why))?;
         // Last, because the receipts are committed one by one: a call that is cut off before this is told the same again,
         // from the receipts themselves.
         let mut tx = self.store.begin().await?;
@@ -143,20 +143,16 @@ impl Shop {
 }
 
 fn hash(receipts: &[SentReceipt]) -> Result<[u8; 32], StoreError> {
-    let request = serde_json::to_vec(receipts).map_err(|why| corrupt("request", &why))?;
+    let request = serde_json::to_vec(receipts).map_err(|why| StoreError::corrupt("request", why))?;
     Ok(Sha256::new().chain_update(b"receipts\0").chain_update(request).finalize().into())
 }
 
 fn replay(body: String) -> Result<Once<ReceiptResults>, Stop> {
-    let value = serde_json::from_str(&body).map_err(|why| corrupt("answer", &why))?;
+    let value = serde_json::from_str(&body).map_err(|why| StoreError::corrupt("answer", why))?;
     Ok(Once { value, body, replayed: true })
 }
 
 fn reused() -> Stop {
     let detail = "This Idempotency-Key was used for another request: take a new one.";
     Refusal::unacceptable("idempotency-key-reused", detail).into()
-}
-
-fn corrupt(what: &'static str, why: &serde_json::Error) -> StoreError {
-    StoreError::Corrupt { what, why: why.to_string() }
 }

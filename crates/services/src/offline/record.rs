@@ -14,7 +14,7 @@ use store::offline_receipts::{self, Known, NewOfflineReceipt, Sent};
 use store::receipts::NewReceiptLine;
 use store::{StoreError, customers, grants, sessions};
 
-use super::{TRIES, corrupt};
+use super::TRIES;
 use crate::Shop;
 use crate::clock::Draw;
 use crate::segment::{LineFacts, PurchaseFacts};
@@ -203,7 +203,8 @@ impl Shop {
         let id = self.entropy.id(now);
         let lines = receipt.lines.iter().enumerate().map(|(position, line)| {
             let allocations = line.allocations.as_deref().unwrap_or("[]");
-            let allocations: Value = serde_json::from_str(allocations).map_err(|why| corrupt("allocations", &why))?;
+            let allocations: Value =
+                serde_json::from_str(allocations).map_err(|why| StoreError::corrupt("allocations", why))?;
             Ok(json!({
                 "position": position, "sku": line.sku,
                 "category": products.get(&line.sku).map(|product| &product.category),
@@ -225,7 +226,7 @@ impl Shop {
             key: receipt.customer.map_or_else(|| id.to_string(), |customer| customer.to_string()),
             schema: 1,
             occurred_at: now,
-            payload: Payload::of(&payload).map_err(|why| corrupt("event", &why))?,
+            payload: Payload::of(&payload).map_err(|why| StoreError::corrupt("event", why))?,
         })
     }
 }
@@ -279,7 +280,7 @@ fn lines(
             _ if line.discount.is_zero() => None,
             Some(grant) => {
                 let part = Allocation { source: Source::Card, id: grant.card.to_string(), amount: line.discount };
-                Some(serde_json::to_string(&[part]).map_err(|why| corrupt("allocations", &why))?)
+                Some(serde_json::to_string(&[part]).map_err(|why| StoreError::corrupt("allocations", why))?)
             }
             // Nobody of ours gave it: the till did.
             None => Some(json!([{"source": "till", "id": caller.till, "amount": line.discount}]).to_string()),

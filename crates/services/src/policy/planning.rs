@@ -78,7 +78,7 @@ impl Shop {
             (response, futures)
         })
         .await
-        .map_err(|why| self.failed(&StoreError::Corrupt { what: "plan", why: why.to_string() }))?;
+        .map_err(|why| self.failed(&StoreError::corrupt("plan", why)))?;
 
         let (least, most) = (response.levels.place(terms.least), response.levels.place(terms.most));
         let (mut menus, mut after, mut prospects, mut minimum) = (Menus::default(), None, Vec::new(), 0.0);
@@ -136,7 +136,7 @@ impl Shop {
         };
         let allocation = tokio::task::spawn_blocking(move || allocate(&menus, budget))
             .await
-            .map_err(|why| self.failed(&StoreError::Corrupt { what: "plan", why: why.to_string() }))?;
+            .map_err(|why| self.failed(&StoreError::corrupt("plan", why)))?;
         let summary = Planned {
             version: model.version,
             at: now,

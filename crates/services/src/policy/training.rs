@@ -196,8 +196,7 @@ impl Shop {
                 }
             }
         };
-        let learned =
-            learned.map_err(|why| self.failed(&StoreError::Corrupt { what: "training", why: why.to_string() }))?;
+        let learned = learned.map_err(|why| self.failed(&StoreError::corrupt("training", why)))?;
         let (response, report) = learned.map_err(|error| match error {
             FitError::Stopped => Refusal::conflict("training-stopped", "Training was stopped. Nothing changed."),
             other => Refusal::conflict("too-little-to-learn", format!("There is too little to learn from: {other}.")),

@@ -15,7 +15,7 @@ const RULES: &str = include_str!("campaigns.json");
 
 /// Publishes the rules and makes the code.
 pub(super) async fn seed(tx: &mut Tx, now: DateTime<Utc>) -> Result<(), StoreError> {
-    let corrupt = |why: String| StoreError::Corrupt { what: "demo campaigns", why };
+    let corrupt = |why: String| StoreError::corrupt("demo campaigns", why);
     let params: Params = serde_json::from_str(RULES).map_err(|why| corrupt(why.to_string()))?;
     let rules = params.check().map_err(|why| corrupt(why.to_string()))?;
     let text = serde_json::to_string(rules.params()).map_err(|why| corrupt(why.to_string()))?;

@@ -8,7 +8,6 @@ use serde::{Deserialize, Serialize};
 use store::StoreError;
 use store::receipts::NewReceiptLine;
 
-use super::corrupt;
 use crate::segment::{LineFacts, PurchaseFacts};
 
 /// Stored with the session, so that its decision can be made again, the same.
@@ -35,7 +34,7 @@ impl Basis {
     }
 
     pub(super) fn read(text: &str) -> Result<Self, StoreError> {
-        serde_json::from_str(text).map_err(|why| corrupt("basis", &why))
+        serde_json::from_str(text).map_err(|why| StoreError::corrupt("basis", why))
     }
 
     pub(super) fn customer(&self) -> Option<CustomerId> {
@@ -70,7 +69,7 @@ impl Basis {
             .map(|(line, sold)| {
                 let allocations = match sold.allocations.as_slice() {
                     [] => None,
-                    some => Some(serde_json::to_string(some).map_err(|why| corrupt("allocations", &why))?),
+                    some => Some(serde_json::to_string(some).map_err(|why| StoreError::corrupt("allocations", why))?),
                 };
                 Ok(NewReceiptLine {
                     sku: line.sku.clone(),

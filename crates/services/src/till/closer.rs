@@ -32,7 +32,7 @@ use crate::segment::SegmentMove;
 use crate::snapshot::Snapshot;
 
 /// Transactions at the same time: while one waits for the disk the next is made ready.
-const WORKERS: usize = 4;
+const WORKERS: usize = 3;
 /// Purchases of one transaction.
 const MOST: usize = 64;
 

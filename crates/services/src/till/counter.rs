@@ -17,7 +17,7 @@ use tokio::sync::{Mutex as Queue, OwnedMutexGuard, oneshot};
 
 use super::basis::Basis;
 use super::batch::Batches;
-use super::{Stop, busy, corrupt};
+use super::{Stop, busy};
 use crate::Shop;
 
 /// How long a call waits for those before it.
@@ -308,7 +308,7 @@ impl OpenSession {
             version: self.version,
             customer: self.customer,
             revision: self.revision,
-            basis: serde_json::to_string(&self.basis).map_err(|why| corrupt("basis", &why))?,
+            basis: serde_json::to_string(&self.basis).map_err(|why| StoreError::corrupt("basis", why))?,
             evaluated_at: self.evaluated_at,
             expires_at: self.expires_at,
         })

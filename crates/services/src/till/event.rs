@@ -8,7 +8,6 @@ use serde::Serialize;
 use store::StoreError;
 
 use super::basis::Basis;
-use super::corrupt;
 use crate::Shop;
 use crate::clock::Draw;
 
@@ -105,7 +104,7 @@ impl Shop {
             key: customer.map_or_else(|| session.session_id.to_string(), |customer| customer.to_string()),
             schema: 1,
             occurred_at: now,
-            payload: Payload::of(&purchase).map_err(|why| corrupt("event", &why))?,
+            payload: Payload::of(&purchase).map_err(|why| StoreError::corrupt("event", why))?,
         })
     }
 }

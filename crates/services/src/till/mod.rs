@@ -335,11 +335,7 @@ fn session_not_closed(what: &str) -> Refusal {
 }
 
 fn stored_session(answer: &str) -> Result<Session, StoreError> {
-    serde_json::from_str(answer).map_err(|why| corrupt("session", &why))
-}
-
-fn corrupt(what: &'static str, why: &serde_json::Error) -> StoreError {
-    StoreError::Corrupt { what, why: why.to_string() }
+    serde_json::from_str(answer).map_err(|why| StoreError::corrupt("session", why))
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 use store::StoreError;
 use store::idempotency::Claim;
 
-use super::{Stop, corrupt};
+use super::Stop;
 
 /// The claim of one call: `operation` names the story and what it is about, `request` is all that it was asked.
 pub(super) fn claim<'a>(
@@ -17,7 +17,7 @@ pub(super) fn claim<'a>(
     operation: &str,
     request: &impl Serialize,
 ) -> Result<Claim<'a>, StoreError> {
-    let request = serde_json::to_vec(request).map_err(|why| corrupt("request", &why))?;
+    let request = serde_json::to_vec(request).map_err(|why| StoreError::corrupt("request", why))?;
     let mut hash = Sha256::new();
     hash.update(operation.as_bytes());
     hash.update([0]);
@@ -34,10 +34,10 @@ pub(super) fn reused() -> Stop {
 
 /// The stored answer again.
 pub(super) fn replay<T: DeserializeOwned>(body: String) -> Result<Once<T>, Stop> {
-    let value = serde_json::from_str(&body).map_err(|why| corrupt("answer", &why))?;
+    let value = serde_json::from_str(&body).map_err(|why| StoreError::corrupt("answer", why))?;
     Ok(Once { value, body, replayed: true })
 }
 
 pub(super) fn body_of(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|why| corrupt("answer", &why))
+    serde_json::to_string(value).map_err(|why| StoreError::corrupt("answer", why))
 }

@@ -9,7 +9,7 @@ use store::StoreError;
 use store::receipts::Booked;
 use store::sessions::Stored;
 
-use super::{Stop, answer, corrupt, stored_session};
+use super::{Stop, answer, stored_session};
 use crate::Shop;
 
 /// What came of replaying one sale.
@@ -101,7 +101,8 @@ impl Shop {
             unit_cost: line.unit_cost.map(|cost| cost.0),
             allocations: line.allocations.as_deref().and_then(|text| serde_json::from_str(text).ok()),
         });
-        let as_json = |lines: Vec<Booked>| serde_json::to_value(lines).map_err(|why| corrupt("receipt", &why));
+        let as_json =
+            |lines: Vec<Booked>| serde_json::to_value(lines).map_err(|why| StoreError::corrupt("receipt", why));
         compare("/receipt", &as_json(booked)?, &as_json(sold.collect())?, &mut differences);
         Ok(if differences.is_empty() {
             Replayed::Identical(made_from)
@@ -124,7 +125,7 @@ fn decided(session: &Session) -> Result<Value, StoreError> {
             })
         })
         .collect();
-    let effects = serde_json::to_value(&session.effects).map_err(|why| corrupt("effects", &why))?;
+    let effects = serde_json::to_value(&session.effects).map_err(|why| StoreError::corrupt("effects", why))?;
     Ok(json!({
         "currency": session.currency, "evaluated_at": session.evaluated_at, "lines": lines, "subtotal": session.subtotal,
         "discount": session.discount, "total": session.total, "effects": effects, "degraded": session.degraded,

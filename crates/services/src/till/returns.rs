@@ -23,7 +23,7 @@ use super::cancel::coupons_again;
 use super::counter::Session as Found;
 use super::event::CameBack;
 use super::once::{body_of, claim, replay, reused};
-use super::{Stop, corrupt, session_not_closed, session_not_found, stored_session};
+use super::{Stop, session_not_closed, session_not_found, stored_session};
 use crate::Shop;
 use crate::clock::Draw;
 
@@ -195,7 +195,7 @@ impl Back {
         if parts.is_empty() {
             return Ok(None);
         }
-        serde_json::to_string(&parts).map(Some).map_err(|why| corrupt("allocations", &why))
+        serde_json::to_string(&parts).map(Some).map_err(|why| StoreError::corrupt("allocations", why))
     }
 }
 

@@ -11,8 +11,8 @@ use serde::Serialize;
 use store::StoreError;
 use uuid::Uuid;
 
+use super::answer;
 use super::counter::OpenSession;
-use super::{answer, corrupt};
 use crate::snapshot::Snapshot;
 
 /// What a line takes, and one of its allocations, and one effect: about, so that the answer is written into one piece of
@@ -32,10 +32,10 @@ pub(super) fn json(
 ) -> Result<Vec<u8>, StoreError> {
     if explain.is_some() {
         let session = super::as_session(id, open, decision, shop, caller, explain)?;
-        return serde_json::to_vec(&session).map_err(|why| corrupt("answer", &why));
+        return serde_json::to_vec(&session).map_err(|why| StoreError::corrupt("answer", why));
     }
     let mut told = Json { out: Vec::with_capacity(size(decision)), sources: Vec::new(), next: 0 };
-    told.session(id, open, decision, shop, caller).map_err(|why| corrupt("answer", &why))?;
+    told.session(id, open, decision, shop, caller).map_err(|why| StoreError::corrupt("answer", why))?;
     debug_assert_eq!(
         serde_json::to_string(&answer::session(id, open, decision, shop, caller)).ok().as_deref(),
         std::str::from_utf8(&told.out).ok(),

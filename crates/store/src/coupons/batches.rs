@@ -155,7 +155,7 @@ pub async fn add(
     let copied = sink.finish().await?;
     if copied != codes.len() as u64 {
         let why = format!("sent {} codes, {copied} arrived", codes.len());
-        return Err(StoreError::Corrupt { what: "copy", why });
+        return Err(StoreError::corrupt("copy", why));
     }
     sqlx::query(
         "update coupon_batches set made = made + $2, \

@@ -13,7 +13,7 @@ pub async fn division(tx: &mut Tx) -> Result<Division, StoreError> {
     let row: Option<(String, Option<i16>)> =
         sqlx::query_as("select segment_method, segment_count from shop").fetch_optional(&mut **tx).await?;
     let Some((method, segments)) = row else { return Ok(Division::default()) };
-    let corrupt = |why| StoreError::Corrupt { what: "division of customers", why };
+    let corrupt = |why| StoreError::corrupt("division of customers", why);
     Ok(Division {
         method: SegmentMethod::parse(&method).map_err(corrupt)?,
         segments: segments.and_then(|count| u8::try_from(count).ok()),
