@@ -73,3 +73,25 @@ pub trait Bus: Send + Sync {
 #[derive(Debug, thiserror::Error)]
 #[error("the event bus does not answer: {0}")]
 pub struct BusError(pub String);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_payload_stays_as_it_was_written() {
+        let text = r#"{ "z": 1.50, "a":null }"#;
+        let payload = Payload::parse(text.to_owned()).unwrap();
+        assert_eq!(payload.as_str(), text);
+        assert_eq!(serde_json::to_string(&payload).unwrap(), text);
+        assert_eq!(serde_json::from_str::<Payload>(text).unwrap(), payload);
+        assert_eq!(payload.read::<serde_json::Value>().unwrap()["z"], 1.5);
+    }
+
+    #[test]
+    fn what_is_no_json_is_no_payload() {
+        for text in ["", "{", "{} {}", "'a'"] {
+            assert!(Payload::parse(text.to_owned()).is_err(), "{text}");
+        }
+    }
+}

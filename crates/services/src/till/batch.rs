@@ -41,6 +41,11 @@ impl<J> Batches<J> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).at_work == 0
     }
 
+    #[cfg(test)]
+    pub(crate) fn waiting(&self) -> usize {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).waiting.len()
+    }
+
     /// The next batch of a worker; with `None` its work is over.
     pub(crate) fn next(&self) -> Option<Vec<J>> {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);

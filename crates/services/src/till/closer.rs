@@ -32,7 +32,7 @@ use crate::segment::SegmentMove;
 use crate::snapshot::Snapshot;
 
 /// Transactions at the same time: while one waits for the disk the next is made ready.
-const WORKERS: usize = 3;
+pub(super) const WORKERS: usize = 3;
 /// Purchases of one transaction.
 const MOST: usize = 64;
 
@@ -44,6 +44,14 @@ pub(crate) struct Closer {
 impl Default for Closer {
     fn default() -> Self {
         Self { paid: Batches::new(WORKERS, MOST) }
+    }
+}
+
+#[cfg(test)]
+impl Closer {
+    /// How many wait for a transaction.
+    pub(super) fn waiting(&self) -> usize {
+        self.paid.waiting()
     }
 }
 

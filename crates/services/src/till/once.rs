@@ -38,6 +38,11 @@ pub(super) fn replay<T: DeserializeOwned>(body: String) -> Result<Once<T>, Stop>
     Ok(Once { value, body, replayed: true })
 }
 
+/// What most answers take; a buffer that grows is copied as often as it does.
+const USUAL_BODY: usize = 4 * 1024;
+
 pub(super) fn body_of(value: &impl Serialize) -> Result<String, StoreError> {
-    serde_json::to_string(value).map_err(|why| StoreError::corrupt("answer", why))
+    let mut body = Vec::with_capacity(USUAL_BODY);
+    serde_json::to_writer(&mut body, value).map_err(|why| StoreError::corrupt("answer", why))?;
+    String::from_utf8(body).map_err(|why| StoreError::corrupt("answer", why))
 }

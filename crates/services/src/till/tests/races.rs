@@ -8,6 +8,7 @@ use domain::{Amount, SessionState};
 use sqlx::{Postgres, Transaction};
 use tokio::sync::Barrier;
 
+use super::super::closer;
 use super::scene::{Scene, basket, once, paid, returning};
 use crate::pace::Pace;
 
@@ -102,6 +103,52 @@ async fn twenty_sessions_with_one_receipt_number_are_one_purchase() {
     assert_eq!(told.iter().filter(|answer| answer.is_ok()).count(), 1);
     assert!(told.iter().filter_map(|answer| answer.as_ref().err()).all(|refusal| refusal.is("receipt-already-used")));
     assert_eq!(scene.savings(&guest).await, 25);
+}
+
+/// One of twelve that are written together has a number that is taken.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn whoever_does_not_fit_is_refused_alone_and_soon() {
+    let scene = Scene::set_at(Pace::swift()).await;
+    let quoted = || async { scene.put(scene.id(), basket(None, &[("espresso", 1)])).await.unwrap() };
+    scene.close(&quoted().await, "R-taken", "k-taken").await.unwrap();
+    let close = |session: &Session, number: String| {
+        let (shop, till, id) = (scene.shop.clone(), scene.till.clone(), session.session_id);
+        let paid = paid(&number, session.total);
+        tokio::spawn(async move { shop.close(&till, id, &once(&format!("k-{number}")), paid).await })
+    };
+    // Everybody who writes waits for somebody, so that the others gather.
+    let (mut locks, mut first) = (Vec::new(), Vec::new());
+    for place in 0..closer::WORKERS {
+        let session = quoted().await;
+        locks.push(held(&scene, &session).await);
+        first.push(close(&session, format!("F-{place}")));
+        scene.until_waiting(place as i64 + 1).await;
+    }
+    let mut others = Vec::new();
+    for place in 0..12 {
+        let number = if place == 7 { "R-taken".to_owned() } else { format!("R-{place}") };
+        others.push(close(&quoted().await, number));
+    }
+    while scene.shop.counter.closer.waiting() < 12 {
+        tokio::task::yield_now().await;
+    }
+    for lock in locks {
+        lock.rollback().await.unwrap();
+    }
+    for (place, told) in others.into_iter().enumerate() {
+        match told.await.unwrap() {
+            Ok(closed) => assert_eq!(closed.value.state, SessionState::Closed),
+            Err(refusal) => assert_eq!((place, refusal.key.as_str()), (7, "receipt-already-used")),
+        }
+    }
+    for told in first {
+        told.await.unwrap().unwrap();
+    }
+    assert_eq!(scene.count("select count(*) from receipts where number like 'R-%' and number <> 'R-taken'").await, 11);
+    // Six and three fit at once; of the last three the one that does not is found in two more steps.
+    let transactions =
+        "select count(distinct xmin::text) from receipts where number like 'R-%' and number <> 'R-taken'";
+    assert!(scene.count(transactions).await <= 4);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
