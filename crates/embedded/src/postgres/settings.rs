@@ -6,9 +6,9 @@ use std::path::Path;
 pub(super) const SOCKET: &str = ".s.PGSQL.5432";
 
 /// A statement for many purchases takes some hundred kilobytes, which glibc would ask of the kernel and give back every
-/// time, to be cleared anew: a twentieth of the server's time. A backend keeps up to 32 MB of what it has used instead.
+/// time, to be cleared anew: a twentieth of the server's time. A backend keeps up to 8 MB of what it has used instead.
 pub(super) const MEMORY: [(&str, &str); 3] =
-    [("MALLOC_MMAP_THRESHOLD_", "16777216"), ("MALLOC_TRIM_THRESHOLD_", "33554432"), ("MALLOC_TOP_PAD_", "1048576")];
+    [("MALLOC_MMAP_THRESHOLD_", "4194304"), ("MALLOC_TRIM_THRESHOLD_", "8388608"), ("MALLOC_TOP_PAD_", "262144")];
 
 /// The settings on the server's command line: they win over its configuration file, so an old folder gets new ones.
 pub(super) fn arguments(params: &PostgresParams, socket_folder: &Path) -> Vec<String> {
