@@ -42,7 +42,7 @@ pub async fn shop(tx: &mut Tx) -> Result<Option<(Currency, String)>, StoreError>
     let row: Option<(String, String)> =
         sqlx::query_as("select currency, time_zone from shop for share").fetch_optional(&mut **tx).await?;
     row.map(|(currency, zone)| {
-        let currency = currency.parse().map_err(|e| StoreError::corrupt("currency", format!("{e}")))?;
+        let currency = currency.parse().map_err(|e| StoreError::corrupt("currency", e))?;
         Ok((currency, zone))
     })
     .transpose()

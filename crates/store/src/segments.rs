@@ -360,5 +360,5 @@ pub async fn category_titles(tx: &mut Tx) -> Result<BTreeMap<String, String>, St
 /// The currency of the shop, for words; `None` before there is a shop.
 pub async fn currency(tx: &mut Tx) -> Result<Option<Currency>, StoreError> {
     let code: Option<String> = sqlx::query_scalar("select currency from shop").fetch_optional(&mut **tx).await?;
-    code.map(|code| code.parse().map_err(|e| StoreError::corrupt("currency", format!("{e}")))).transpose()
+    code.map(|code| code.parse().map_err(|e| StoreError::corrupt("currency", e))).transpose()
 }

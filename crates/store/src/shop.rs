@@ -65,7 +65,7 @@ macro_rules! settings {
 }
 
 pub(crate) fn currency(text: &str) -> Result<Currency, StoreError> {
-    text.parse().map_err(|why| StoreError::corrupt("currency", format!("{why}")))
+    text.parse().map_err(|why| StoreError::corrupt("currency", why))
 }
 
 pub(crate) fn floor(bp: i32) -> Result<MarginFloor, StoreError> {

@@ -93,17 +93,21 @@ impl Shop {
         let mut differences = Vec::new();
         compare("", &decided(&told)?, &decided(&made)?, &mut differences);
         let booked = self.store.booked_lines(id).await?;
-        let sold = open.basis.sold(&made)?.into_iter().map(|line| Booked {
-            sku: line.sku.to_string(),
-            quantity: i32::try_from(line.quantity).unwrap_or(i32::MAX),
-            unit_price: line.unit_price.0,
-            discount: line.discount.0,
-            unit_cost: line.unit_cost.map(|cost| cost.0),
-            allocations: line.allocations.as_deref().and_then(|text| serde_json::from_str(text).ok()),
+        let sold = open.basis.sold(&made)?.into_iter().map(|line| {
+            let allocations = line.allocations.as_deref().map(serde_json::from_str).transpose();
+            Ok(Booked {
+                sku: line.sku.to_string(),
+                quantity: i32::try_from(line.quantity).unwrap_or(i32::MAX),
+                unit_price: line.unit_price.0,
+                discount: line.discount.0,
+                unit_cost: line.unit_cost.map(|cost| cost.0),
+                allocations: allocations.map_err(|why| StoreError::corrupt("allocations", why))?,
+            })
         });
+        let sold: Vec<Booked> = sold.collect::<Result<_, StoreError>>()?;
         let as_json =
             |lines: Vec<Booked>| serde_json::to_value(lines).map_err(|why| StoreError::corrupt("receipt", why));
-        compare("/receipt", &as_json(booked)?, &as_json(sold.collect())?, &mut differences);
+        compare("/receipt", &as_json(booked)?, &as_json(sold)?, &mut differences);
         Ok(if differences.is_empty() {
             Replayed::Identical(made_from)
         } else {
