@@ -79,7 +79,7 @@ impl Shop {
         store::outbox::append(&mut tx, &[self.activity(customer, &payload, now)?]).await?;
         store::commit(tx).await?;
         for row in account.rows {
-            self.guests.forget(row);
+            self.customer_changed(row);
         }
         Ok(())
     }
@@ -129,8 +129,8 @@ impl Shop {
         let payload = json!({ "what": "merged", "customer_id": from, "into": into });
         store::outbox::append(&mut tx, &[self.activity(into, &payload, now)?]).await?;
         store::commit(tx).await?;
-        self.guests.forget(from);
-        self.guests.forget(into);
+        self.customer_changed(from);
+        self.customer_changed(into);
         Ok(Merger { into, now: true })
     }
 

@@ -17,7 +17,7 @@ use events::{Event, Payload};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use store::cards::Terms;
+use store::cards::{Dealt, Terms};
 use store::customers::Customer;
 use store::offers::{By, Mode, Offer};
 use store::{StoreError, Tx};
@@ -114,7 +114,7 @@ impl Shop {
                 .and_then(|(newest, _)| (newest.by != By::Rule).then_some(newest.at)),
         };
         let mut issued = issued_at.map(|at| Issued { at, cards: current.clone() });
-        let mut version = customer.offers_version;
+        let mut dealt = Dealt { version: customer.offers_version, edition: customer.edition };
         // Asked of this very transaction, which must not wait for a second connection.
         let mode = store::cards::terms(&mut tx).await?.map_or(Mode::Rule, |terms| terms.discounts.mode);
         let is_due = match &issued {
@@ -123,13 +123,15 @@ impl Shop {
         };
         if is_due {
             let (cards, now);
-            (cards, version, now) = self.issue(&mut tx, &customer, &current).await?;
+            (cards, dealt, now) = self.issue(&mut tx, &customer, &current).await?;
             issued = Some(Issued { at: now, cards });
             store::commit(tx).await?;
+            self.customer_changed(id);
+            self.counter.regulars.meet(&Customer { edition: dealt.edition, ..customer });
         }
         let Some(issued) = issued else { return Ok(Vec::new()) };
         let how_long = if issued.cards.is_empty() { SUMMED_UP } else { CACHED };
-        self.keep(&cards_key(id, version), &issued, how_long).await;
+        self.keep(&cards_key(id, dealt.version), &issued, how_long).await;
         Ok(issued.cards)
     }
 
@@ -143,18 +145,19 @@ impl Shop {
         Ok(self.issue(tx, &customer, &current).await?.0)
     }
 
-    /// Withdraws `current`, issues, moves the version, logs and announces. Gives the cards, the version they belong to, and when
-    /// they were decided.
+    /// Withdraws `current`, issues, moves the version, logs and announces. Gives the cards, what the customer's row is then, and
+    /// when they were decided.
     async fn issue(
         &self,
         tx: &mut Tx,
         customer: &Customer,
         current: &[Card],
-    ) -> Result<(Vec<Card>, i64, DateTime<Utc>), StoreError> {
+    ) -> Result<(Vec<Card>, Dealt, DateTime<Utc>), StoreError> {
         let now = self.clock.now();
         let decision = self.decide(tx, customer, now).await?;
         if decision.proposals.is_empty() && current.is_empty() {
-            return Ok((Vec::new(), customer.offers_version, now));
+            let dealt = Dealt { version: customer.offers_version, edition: customer.edition };
+            return Ok((Vec::new(), dealt, now));
         }
         let mut cards: Vec<Card> = decision
             .proposals
@@ -176,10 +179,10 @@ impl Shop {
         if let Some(card) = cards.get_mut(chosen) {
             card.active = true;
         }
-        let version = store::cards::replace(tx, customer.id, &cards, now).await?;
+        let dealt = store::cards::replace(tx, customer.id, &cards, now).await?;
         let payload = json!({ "what": "issued", "customer_id": customer.id, "cards": &cards });
         self.announce_offer(tx, customer.id, payload).await?;
-        Ok((cards, version, now))
+        Ok((cards, dealt, now))
     }
 
     pub(crate) async fn announce_offer(

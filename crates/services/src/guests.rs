@@ -8,6 +8,8 @@ use domain::{Card, CustomerCode, CustomerId, SegmentName};
 use foldhash::quality::RandomState;
 use store::customers::Customer;
 
+use crate::Shop;
+
 /// More guests than this in a moment, and the book begins anew.
 const MOST: usize = 20_000;
 
@@ -65,8 +67,16 @@ impl Guests {
         book.guests.insert(customer.id, (now, guest.clone()));
     }
 
-    /// The customer was changed: they are read again. Call it after the commit that changed them.
+    /// The customer was changed: they are read again.
     pub(crate) fn forget(&self, customer: CustomerId) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).guests.remove(&customer);
+    }
+}
+
+impl Shop {
+    /// What memory has of a customer is no longer so. Call it after the commit that changed them.
+    pub(crate) fn customer_changed(&self, customer: CustomerId) {
+        self.guests.forget(customer);
+        self.counter.regulars.forget(std::iter::once(customer));
     }
 }

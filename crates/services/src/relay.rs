@@ -103,7 +103,7 @@ pub async fn sweep(shop: &Shop) -> Result<Swept, StoreError> {
     let staff = shop.store.forget_staff_logins(now).await?;
     Ok(Swept {
         keys: shop.store.forget_keys(now - KEYS_KEPT).await?,
-        sessions: shop.store.forget_sessions(now - SESSIONS_KEPT).await?,
+        sessions: shop.store.forget_sessions(now - SESSIONS_KEPT, turn(now)).await?,
         codes: shop.store.forget_code_uses(now - CODES_KEPT).await?,
         logins: customers + staff,
         events: shop.store.forget_published(now - ANNOUNCED_KEPT).await?,
@@ -111,6 +111,11 @@ pub async fn sweep(shop: &Shop) -> Result<Swept, StoreError> {
         till_messages: shop.store.forget_till_messages(now - MESSAGES_KEPT).await?,
         names: shop.scrub_forgotten().await?,
     })
+}
+
+/// Which sweep since 1970 this is.
+fn turn(now: DateTime<Utc>) -> u64 {
+    u64::try_from(now.timestamp() / BETWEEN_SWEEPS.num_seconds()).unwrap_or(0)
 }
 
 async fn release_holds(shop: &Shop, now: DateTime<Utc>) -> Result<u64, StoreError> {

@@ -107,6 +107,24 @@ impl Models {
     }
 }
 
+/// What a purchase is counted by.
+struct Yardsticks {
+    /// The model that the customer was placed by.
+    before: Option<Arc<Model>>,
+    in_use: Option<(SegmentModelId, Arc<Model>)>,
+    /// Of a purchase that is told late: the customer's gaps counted anew, with it.
+    gap_squares: Option<i64>,
+}
+
+/// Whose segment they are in; newcomers are in nobody's.
+fn placed_by(features: &Features) -> Option<SegmentModelId> {
+    features.segment_model.filter(|_| features.segment_index > 0).map(SegmentModelId)
+}
+
+fn is_late(features: &Features, purchase: &PurchaseFacts) -> bool {
+    features.last_purchase_at.is_some_and(|last| purchase.at < last)
+}
+
 impl Shop {
     /// Says how the next fit divides customers.
     ///
@@ -155,30 +173,87 @@ impl Shop {
         currency: Option<Currency>,
         now: DateTime<Utc>,
     ) -> Result<Option<(SegmentMove, Change, Event)>, StoreError> {
+        let yardsticks = Yardsticks {
+            before: match placed_by(features) {
+                Some(id) => Some(self.model_within(tx, id).await?),
+                None => None,
+            },
+            in_use: match in_use {
+                Some(id) => Some((id, self.model_within(tx, id).await?)),
+                None => None,
+            },
+            // Late: gaps that were counted are two now.
+            gap_squares: match is_late(features, purchase) {
+                true => Some(store::segments::gap_squares(tx, CustomerId(features.id)).await?),
+                false => None,
+            },
+        };
+        self.count(features, purchase, &yardsticks, currency, now)
+    }
+
+    /// The same before the receipt is written, where memory has all that it takes; else `None`, and nothing is counted.
+    ///
+    /// # Errors
+    /// When what is told of a change cannot be written as JSON.
+    #[expect(clippy::type_complexity, reason = "what `count_in` gives, if anything")]
+    pub(crate) fn count_known(
+        &self,
+        features: &mut Features,
+        purchase: &PurchaseFacts,
+        in_use: Option<SegmentModelId>,
+        currency: Option<Currency>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<Option<(SegmentMove, Change, Event)>>, StoreError> {
+        if is_late(features, purchase) {
+            return Ok(None);
+        }
+        let mut yardsticks = Yardsticks { before: None, in_use: None, gap_squares: None };
+        if let Some(id) = placed_by(features) {
+            let Some(model) = self.models.get(id) else { return Ok(None) };
+            yardsticks.before = Some(model);
+        }
+        if let Some(id) = in_use {
+            let Some(model) = self.models.get(id) else { return Ok(None) };
+            yardsticks.in_use = Some((id, model));
+        }
+        self.count(features, purchase, &yardsticks, currency, now).map(Some)
+    }
+
+    fn count(
+        &self,
+        features: &mut Features,
+        purchase: &PurchaseFacts,
+        yardsticks: &Yardsticks,
+        currency: Option<Currency>,
+        now: DateTime<Utc>,
+    ) -> Result<Option<(SegmentMove, Change, Event)>, StoreError> {
         let before = features.clone();
-        let from = self.name_within(tx, &before).await?;
+        let name = |model: &Option<Arc<Model>>, index: i16| match (model, u16::try_from(index)) {
+            (Some(model), Ok(index @ 1..)) => model.name(index),
+            _ => SegmentName::Newcomers,
+        };
+        let from = name(&yardsticks.before, before.segment_index);
         features.visits = features.visits.saturating_add(1);
         features.spent = features.spent.saturating_add(purchase.paid.0);
         features.habits.sell(&purchase.at.with_timezone(&purchase.zone), purchase.discount);
-        match features.last_purchase_at {
-            // Late: gaps that were counted are two now.
-            Some(last) if purchase.at < last => {
-                features.habits.gap_squares = store::segments::gap_squares(tx, CustomerId(features.id)).await?;
-            }
-            Some(last) => features.habits.wait(last, purchase.at),
-            None => {}
+        match (yardsticks.gap_squares, features.last_purchase_at) {
+            (Some(counted_anew), _) => features.habits.gap_squares = counted_anew,
+            (None, Some(last)) => features.habits.wait(last, purchase.at),
+            (None, None) => {}
         }
         features.first_purchase_at =
             Some(features.first_purchase_at.map_or(purchase.at, |first| first.min(purchase.at)));
         features.last_purchase_at = Some(features.last_purchase_at.map_or(purchase.at, |last| last.max(purchase.at)));
         features.at_till = true;
         count_lines(features, purchase, 1);
-        if let Some(id) = in_use {
-            let model = self.model_within(tx, id).await?;
-            features.segment_model = Some(id.0);
-            features.segment_index = index_of(&model, &facts(features, now));
-        }
-        let to = self.name_within(tx, features).await?;
+        let to = match &yardsticks.in_use {
+            Some((id, model)) => {
+                features.segment_model = Some(id.0);
+                features.segment_index = index_of(model, &facts(features, now));
+                name(&Some(Arc::clone(model)), features.segment_index)
+            }
+            None => from.clone(),
+        };
         if from == to {
             return Ok(None);
         }

@@ -8,6 +8,7 @@ use domain::{
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::purchases::Edition;
 use crate::{Store, StoreError, Tx, offers};
 
 #[derive(sqlx::FromRow)]
@@ -156,11 +157,24 @@ pub async fn find(tx: &mut Tx, customer: CustomerId, card: CardId) -> Result<Opt
     found.map(|found| Ok(FoundCard { card: found.row.try_into()?, withdrawn: found.withdrawn })).transpose()
 }
 
+/// What the customer's row is once their cards have changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Dealt {
+    /// Moves whenever the cards or the active one change.
+    pub version: i64,
+    pub edition: Edition,
+}
+
 /// Withdraws what the customer has, puts `cards` in its place and moves the version. The caller holds the customer's lock.
 ///
 /// # Errors
 /// `cards_one_active` and `cards_one_of_a_kind` for a set that is none.
-pub async fn replace(tx: &mut Tx, customer: CustomerId, cards: &[Card], now: DateTime<Utc>) -> Result<i64, StoreError> {
+pub async fn replace(
+    tx: &mut Tx,
+    customer: CustomerId,
+    cards: &[Card],
+    now: DateTime<Utc>,
+) -> Result<Dealt, StoreError> {
     sqlx::query("update cards set withdrawn_at = $2, active = false where customer_id = $1 and withdrawn_at is null")
         .bind(customer.0)
         .bind(now)
@@ -192,7 +206,7 @@ pub async fn replace(tx: &mut Tx, customer: CustomerId, cards: &[Card], now: Dat
 ///
 /// # Errors
 /// What the database says.
-pub async fn activate(tx: &mut Tx, customer: CustomerId, card: CardId) -> Result<i64, StoreError> {
+pub async fn activate(tx: &mut Tx, customer: CustomerId, card: CardId) -> Result<Dealt, StoreError> {
     // Two statements, because a unique index is checked row by row.
     sqlx::query("update cards set active = false where customer_id = $1 and active and withdrawn_at is null")
         .bind(customer.0)
@@ -206,13 +220,15 @@ pub async fn activate(tx: &mut Tx, customer: CustomerId, card: CardId) -> Result
     next_version(tx, customer).await
 }
 
-async fn next_version(tx: &mut Tx, customer: CustomerId) -> Result<i64, StoreError> {
-    Ok(sqlx::query_scalar(
-        "update customers set offers_version = offers_version + 1 where id = $1 returning offers_version",
+async fn next_version(tx: &mut Tx, customer: CustomerId) -> Result<Dealt, StoreError> {
+    let (version, edition) = sqlx::query_as(
+        "update customers set offers_version = offers_version + 1 where id = $1 \
+         returning offers_version, pg_current_xact_id()::xid::text::bigint",
     )
     .bind(customer.0)
     .fetch_one(&mut **tx)
-    .await?)
+    .await?;
+    Ok(Dealt { version, edition: Edition(edition) })
 }
 
 /// How often something was bought.
@@ -452,7 +468,7 @@ pub async fn subject(tx: &mut Tx, scope: &CardScope, locale: Locale) -> Result<O
 ///
 /// # Errors
 /// What the database says.
-pub async fn rename(tx: &mut Tx, customer: CustomerId, cards: &[Card]) -> Result<i64, StoreError> {
+pub async fn rename(tx: &mut Tx, customer: CustomerId, cards: &[Card]) -> Result<Dealt, StoreError> {
     for card in cards {
         sqlx::query("update cards set subject = $3, reasons = $4 where customer_id = $1 and id = $2")
             .bind(customer.0)

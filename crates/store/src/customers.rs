@@ -8,6 +8,8 @@ use domain::{Amount, CustomerId, Locale, Phone, SegmentModelId};
 use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::purchases::Edition;
+use crate::segments::Habits;
 use crate::segments::origins::Origin;
 use crate::{Store, StoreError, Tx};
 
@@ -37,6 +39,10 @@ pub struct Customer {
     pub last_purchase_at: Option<DateTime<Utc>>,
     /// Spend by category id.
     pub composition: BTreeMap<String, i64>,
+    /// What the goods cost, and what was paid for them, over lines whose cost is known.
+    pub cost: Amount,
+    pub costed: Amount,
+    pub habits: Habits,
     pub segment_model: Option<SegmentModelId>,
     pub segment_index: u16,
     /// Moves whenever the cards or the active one change.
@@ -45,6 +51,7 @@ pub struct Customer {
     pub merged_into: Option<CustomerId>,
     /// Nobody any more.
     pub erased: bool,
+    pub edition: Edition,
 }
 
 /// What is needed to make a customer; everything else begins empty, in the newcomers' segment.
@@ -120,11 +127,15 @@ struct Row {
     first_purchase_at: Option<DateTime<Utc>>,
     last_purchase_at: Option<DateTime<Utc>>,
     composition: Json<BTreeMap<String, i64>>,
+    cost: i64,
+    costed: i64,
+    habits: Json<Habits>,
     segment_model: Option<Uuid>,
     segment_index: i16,
     offers_version: i64,
     merged_into: Option<Uuid>,
     erased: bool,
+    edition: i64,
 }
 
 fn corrupt(why: impl std::fmt::Display) -> StoreError {
@@ -160,11 +171,15 @@ impl TryFrom<Row> for Customer {
             first_purchase_at: row.first_purchase_at,
             last_purchase_at: row.last_purchase_at,
             composition: row.composition.0,
+            cost: Amount(row.cost),
+            costed: Amount(row.costed),
+            habits: row.habits.0,
             segment_model: row.segment_model.map(SegmentModelId),
             segment_index: u16::try_from(row.segment_index).map_err(corrupt)?,
             offers_version: row.offers_version,
             merged_into: row.merged_into.map(CustomerId),
             erased: row.erased,
+            edition: Edition(row.edition),
         })
     }
 }
@@ -175,7 +190,8 @@ macro_rules! select {
         concat!(
             "select id, external_id, phone, static_code, code_handle, code_secret, name, email, birth_month, birth_day, ",
             "locale, marketing_consent, created_at, savings, visits, spent, first_purchase_at, last_purchase_at, ",
-            "composition, segment_model, segment_index, offers_version, merged_into, erased_at is not null as erased from customers ",
+            "composition, cost, costed, habits, segment_model, segment_index, offers_version, merged_into, ",
+            "erased_at is not null as erased, xmin::text::bigint as edition from customers ",
             $rest
         )
     };

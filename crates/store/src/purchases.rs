@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use chrono::{DateTime, Utc};
 use domain::{Amount, CardId, CustomerId, SegmentModelId, SessionId};
 use events::Event;
+use sqlx::Row as _;
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -16,6 +17,10 @@ use crate::receipts::NewReceiptLine;
 use crate::segments::{Change, Features, Habits};
 use crate::sessions::{Open, OpenColumns};
 use crate::{StoreError, Tx};
+
+mod known;
+
+pub use known::{Known, KnownSale, write_known};
 
 /// Claims the keys of closes, each answered by the version of its session that the close makes. Gives those that nobody
 /// has used; a twin that runs at the same time is waited for.
@@ -132,11 +137,16 @@ pub async fn begin(
     Ok(rows.into_iter().map(|(id, receipt, card_good)| (SessionId(id), Begun { receipt, card_good })).collect())
 }
 
-/// A customer who buys, locked until the transaction ends.
-#[derive(Clone, Debug)]
+/// Which writing of a customer's row something was read from: another one has another number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edition(pub(crate) i64);
+
+/// A customer who buys, and what a purchase changes of them.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Buyer {
     pub features: Features,
     pub savings: Amount,
+    pub edition: Edition,
 }
 
 #[derive(sqlx::FromRow)]
@@ -155,6 +165,7 @@ struct BuyerRow {
     segment_model: Option<Uuid>,
     segment_index: i16,
     savings: i64,
+    edition: i64,
     model_in_use: Option<Uuid>,
 }
 
@@ -169,7 +180,7 @@ pub async fn buyers(
 ) -> Result<(HashMap<CustomerId, Buyer>, Option<SegmentModelId>), StoreError> {
     let rows: Vec<BuyerRow> = sqlx::query_as(
         "select id, visits, spent, first_purchase_at, last_purchase_at, composition, cost, costed, habits, \
-             segment_model, segment_index, savings, (select m.id from segment_models m where m.in_use) as model_in_use \
+             segment_model, segment_index, savings, xmin::text::bigint as edition, (select m.id from segment_models m where m.in_use) as model_in_use \
          from customers where id = any($1) and merged_into is null and erased_at is null order by id for no key update",
     )
     .bind(customers.iter().map(|id| id.0).collect::<Vec<_>>())
@@ -191,7 +202,8 @@ pub async fn buyers(
             segment_index: row.segment_index,
             at_till: true,
         };
-        (CustomerId(row.id), Buyer { features, savings: Amount(row.savings) })
+        let buyer = Buyer { features, savings: Amount(row.savings), edition: Edition(row.edition) };
+        (CustomerId(row.id), buyer)
     });
     Ok((buyers.collect(), model))
 }
@@ -199,6 +211,7 @@ pub async fn buyers(
 /// The rest of a batch of purchases.
 #[derive(Debug, Default)]
 pub struct Ending<'a> {
+    /// Of each receipt, by its id.
     pub lines: Vec<(i64, &'a [NewReceiptLine])>,
     pub buyers: Vec<&'a Buyer>,
     pub changes: &'a [Change],
@@ -207,75 +220,116 @@ pub struct Ending<'a> {
     pub answers: Vec<(SessionId, u32, &'a str)>,
 }
 
+/// What this transaction's rows are told by.
+macro_rules! edition {
+    () => {
+        "select pg_current_xact_id()::xid::text::bigint"
+    };
+}
+use edition;
+
+/// The parameters of [`Ending::bind`], as the statements name them.
+macro_rules! ending {
+    (lines) => {
+        "unnest($1::bigint[], $2::int[], $3::text[], $4::int[], $5::bigint[], $6::bigint[], $7::bigint[], $8::text[]) \
+             as l (receipt, position, sku, quantity, unit_price, discount, unit_cost, allocations)"
+    };
+    (bought) => {
+        "update customers c set visits = b.visits, spent = b.spent, first_purchase_at = b.first, \
+             last_purchase_at = b.last, composition = b.composition, segment_model = b.model, \
+             segment_index = b.segment, savings = b.savings, cost = b.cost, costed = b.costed, habits = b.habits \
+         from unnest($9::uuid[], $10::int[], $11::bigint[], $12::timestamptz[], $13::timestamptz[], $14::jsonb[], \
+             $15::uuid[], $16::smallint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::jsonb[], $21::bigint[]) \
+             as b (id, visits, spent, first, last, composition, model, segment, savings, cost, costed, habits, edition) \
+         where c.id = b.id"
+    };
+    (rest) => {
+        "moved as (insert into segment_changes (customer_id, at, from_name, to_name, why) \
+             select customer, $35, from_name, to_name, why \
+             from unnest($22::uuid[], $23::jsonb[], $24::jsonb[], $25::jsonb[]) as m (customer, from_name, to_name, why)), \
+         told as (insert into outbox (event_id, topic, key, schema, occurred_at, payload) \
+             select event_id, topic, key, schema, occurred_at, payload \
+             from unnest($26::uuid[], $27::text[], $28::text[], $29::int[], $30::timestamptz[], $31::text[]) \
+                 with ordinality as event (event_id, topic, key, schema, occurred_at, payload, place) order by place), \
+         answered as (insert into session_answers (session_id, version, body) \
+             select * from unnest($32::uuid[], $33::int[], $34::text[])) "
+    };
+}
+use ending;
+
+type Query<'q> = sqlx::query::Query<'q, sqlx::Postgres, sqlx::postgres::PgArguments>;
+
+impl Ending<'_> {
+    /// $1 to $35 of a statement.
+    fn bind<'q>(&self, query: Query<'q>, now: DateTime<Utc>) -> Query<'q> {
+        let whole = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
+        let lines: Vec<(i64, usize, &NewReceiptLine)> = self
+            .lines
+            .iter()
+            .flat_map(|(receipt, lines)| lines.iter().enumerate().map(|(place, line)| (*receipt, place, line)))
+            .collect();
+        let features = || self.buyers.iter().map(|buyer| &buyer.features);
+        let events = Columns::of(self.events);
+        query
+            .bind(lines.iter().map(|(receipt, ..)| *receipt).collect::<Vec<_>>())
+            .bind(lines.iter().map(|(_, place, _)| whole(*place)).collect::<Vec<_>>())
+            .bind(lines.iter().map(|(.., line)| line.sku.as_str()).collect::<Vec<_>>())
+            .bind(lines.iter().map(|(.., line)| i32::try_from(line.quantity).unwrap_or(i32::MAX)).collect::<Vec<_>>())
+            .bind(lines.iter().map(|(.., line)| line.unit_price.0).collect::<Vec<_>>())
+            .bind(lines.iter().map(|(.., line)| line.discount.0).collect::<Vec<_>>())
+            .bind(lines.iter().map(|(.., line)| line.unit_cost.map(|cost| cost.0)).collect::<Vec<_>>())
+            .bind(lines.iter().map(|(.., line)| line.allocations.as_deref()).collect::<Vec<_>>())
+            .bind(features().map(|f| f.id).collect::<Vec<_>>())
+            .bind(features().map(|f| f.visits).collect::<Vec<_>>())
+            .bind(features().map(|f| f.spent).collect::<Vec<_>>())
+            .bind(features().map(|f| f.first_purchase_at).collect::<Vec<_>>())
+            .bind(features().map(|f| f.last_purchase_at).collect::<Vec<_>>())
+            .bind(features().map(|f| Json(&f.composition)).collect::<Vec<_>>())
+            .bind(features().map(|f| f.segment_model).collect::<Vec<_>>())
+            .bind(features().map(|f| f.segment_index).collect::<Vec<_>>())
+            .bind(self.buyers.iter().map(|buyer| buyer.savings.0).collect::<Vec<_>>())
+            .bind(features().map(|f| f.cost).collect::<Vec<_>>())
+            .bind(features().map(|f| f.costed).collect::<Vec<_>>())
+            .bind(features().map(|f| Json(&f.habits)).collect::<Vec<_>>())
+            .bind(self.buyers.iter().map(|buyer| buyer.edition.0).collect::<Vec<_>>())
+            .bind(self.changes.iter().map(|change| change.customer).collect::<Vec<_>>())
+            .bind(self.changes.iter().map(|change| &change.from).collect::<Vec<_>>())
+            .bind(self.changes.iter().map(|change| &change.to).collect::<Vec<_>>())
+            .bind(self.changes.iter().map(|change| &change.reason).collect::<Vec<_>>())
+            .bind(events.ids)
+            .bind(events.topics)
+            .bind(events.keys)
+            .bind(events.schemas)
+            .bind(events.times)
+            .bind(events.payloads)
+            .bind(self.answers.iter().map(|(session, ..)| session.0).collect::<Vec<_>>())
+            .bind(
+                self.answers
+                    .iter()
+                    .map(|(_, version, _)| i32::try_from(*version).unwrap_or(i32::MAX))
+                    .collect::<Vec<_>>(),
+            )
+            .bind(self.answers.iter().map(|(.., body)| *body).collect::<Vec<_>>())
+            .bind(now)
+    }
+}
+
 /// Writes lines, customers, changes of segments, events and answers in one statement: the last one before the commit.
+/// Gives the edition that the customers have from then on.
 ///
 /// # Errors
 /// Only when the store is away.
-pub async fn end(tx: &mut Tx, ending: &Ending<'_>, now: DateTime<Utc>) -> Result<(), StoreError> {
-    let events = Columns::of(ending.events);
-    let lines: Vec<(i64, usize, &NewReceiptLine)> = ending
-        .lines
-        .iter()
-        .flat_map(|(receipt, lines)| lines.iter().enumerate().map(|(place, line)| (*receipt, place, line)))
-        .collect();
-    let whole = |number: usize| i32::try_from(number).unwrap_or(i32::MAX);
-    let features = || ending.buyers.iter().map(|buyer| &buyer.features);
-    sqlx::query(
+pub async fn end(tx: &mut Tx, ending: &Ending<'_>, now: DateTime<Utc>) -> Result<Edition, StoreError> {
+    let query = sqlx::query(concat!(
         "with line as (insert into receipt_lines (receipt_id, position, sku, quantity, unit_price, discount, unit_cost, \
-                 allocations) \
-             select * from unnest($1::bigint[], $2::int[], $3::text[], $4::int[], $5::bigint[], $6::bigint[], \
-                 $7::bigint[], $8::text[])), \
-         bought as (update customers c set visits = b.visits, spent = b.spent, first_purchase_at = b.first, \
-                 last_purchase_at = b.last, composition = b.composition, segment_model = b.model, \
-                 segment_index = b.segment, savings = b.savings, cost = b.cost, costed = b.costed, habits = b.habits \
-             from unnest($9::uuid[], $10::int[], $11::bigint[], $12::timestamptz[], $13::timestamptz[], $14::jsonb[], \
-                 $15::uuid[], $16::smallint[], $17::bigint[], $32::bigint[], $33::bigint[], $34::jsonb[]) \
-                 as b (id, visits, spent, first, last, composition, model, segment, savings, cost, costed, habits) where c.id = b.id), \
-         moved as (insert into segment_changes (customer_id, at, from_name, to_name, why) \
-             select customer, $22, from_name, to_name, why \
-             from unnest($18::uuid[], $19::jsonb[], $20::jsonb[], $21::jsonb[]) as m (customer, from_name, to_name, why)), \
-         told as (insert into outbox (event_id, topic, key, schema, occurred_at, payload) \
-             select event_id, topic, key, schema, occurred_at, payload \
-             from unnest($23::uuid[], $24::text[], $25::text[], $26::int[], $27::timestamptz[], $28::text[]) \
-                 with ordinality as event (event_id, topic, key, schema, occurred_at, payload, place) order by place) \
-         insert into session_answers (session_id, version, body) \
-         select * from unnest($29::uuid[], $30::int[], $31::text[])",
-    )
-    .bind(lines.iter().map(|(receipt, ..)| *receipt).collect::<Vec<_>>())
-    .bind(lines.iter().map(|(_, place, _)| whole(*place)).collect::<Vec<_>>())
-    .bind(lines.iter().map(|(.., line)| line.sku.as_str()).collect::<Vec<_>>())
-    .bind(lines.iter().map(|(.., line)| i32::try_from(line.quantity).unwrap_or(i32::MAX)).collect::<Vec<_>>())
-    .bind(lines.iter().map(|(.., line)| line.unit_price.0).collect::<Vec<_>>())
-    .bind(lines.iter().map(|(.., line)| line.discount.0).collect::<Vec<_>>())
-    .bind(lines.iter().map(|(.., line)| line.unit_cost.map(|cost| cost.0)).collect::<Vec<_>>())
-    .bind(lines.iter().map(|(.., line)| line.allocations.as_deref()).collect::<Vec<_>>())
-    .bind(features().map(|f| f.id).collect::<Vec<_>>())
-    .bind(features().map(|f| f.visits).collect::<Vec<_>>())
-    .bind(features().map(|f| f.spent).collect::<Vec<_>>())
-    .bind(features().map(|f| f.first_purchase_at).collect::<Vec<_>>())
-    .bind(features().map(|f| f.last_purchase_at).collect::<Vec<_>>())
-    .bind(features().map(|f| Json(&f.composition)).collect::<Vec<_>>())
-    .bind(features().map(|f| f.segment_model).collect::<Vec<_>>())
-    .bind(features().map(|f| f.segment_index).collect::<Vec<_>>())
-    .bind(ending.buyers.iter().map(|buyer| buyer.savings.0).collect::<Vec<_>>())
-    .bind(ending.changes.iter().map(|change| change.customer).collect::<Vec<_>>())
-    .bind(ending.changes.iter().map(|change| &change.from).collect::<Vec<_>>())
-    .bind(ending.changes.iter().map(|change| &change.to).collect::<Vec<_>>())
-    .bind(ending.changes.iter().map(|change| &change.reason).collect::<Vec<_>>())
-    .bind(now)
-    .bind(events.ids)
-    .bind(events.topics)
-    .bind(events.keys)
-    .bind(events.schemas)
-    .bind(events.times)
-    .bind(events.payloads)
-    .bind(ending.answers.iter().map(|(session, ..)| session.0).collect::<Vec<_>>())
-    .bind(ending.answers.iter().map(|(_, version, _)| i32::try_from(*version).unwrap_or(i32::MAX)).collect::<Vec<_>>())
-    .bind(ending.answers.iter().map(|(.., body)| *body).collect::<Vec<_>>())
-    .bind(features().map(|f| f.cost).collect::<Vec<_>>())
-    .bind(features().map(|f| f.costed).collect::<Vec<_>>())
-    .bind(features().map(|f| Json(&f.habits)).collect::<Vec<_>>())
-    .execute(&mut **tx)
-    .await?;
-    Ok(())
+             allocations) select * from ",
+        ending!(lines),
+        "), bought as (",
+        ending!(bought),
+        "), ",
+        ending!(rest),
+        edition!(),
+    ));
+    let row = ending.bind(query, now).fetch_one(&mut **tx).await?;
+    Ok(Edition(row.try_get(0)?))
 }

@@ -18,6 +18,11 @@ mod codes;
 
 pub use codes::{CodeUse, bind_code, code_use, use_code};
 
+/// A table of sessions of more pages than this (64 MB) is cleared part by part.
+const WHOLE: u64 = 8_192;
+/// With four sweeps an hour all of it is read in a day.
+const PARTS: u64 = 96;
+
 /// A session as its row has it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
@@ -104,6 +109,19 @@ impl Store {
         rows.into_iter().map(|row| row.stored().map(|stored| (stored.id, stored))).collect()
     }
 
+    /// Of all ids up to this one the last that is a session's.
+    ///
+    /// # Errors
+    /// Only when the store is away.
+    pub async fn latest_session(&self, until: SessionId) -> Result<Option<SessionId>, StoreError> {
+        let latest: Option<Uuid> =
+            sqlx::query_scalar("select id from sessions where id <= $1 order by id desc limit 1")
+                .bind(until.0)
+                .fetch_optional(self.pool())
+                .await?;
+        Ok(latest.map(SessionId))
+    }
+
     /// What a session's close was answered with, the last time that it was closed; `None` when it never was.
     ///
     /// # Errors
@@ -143,11 +161,23 @@ impl Store {
 
     /// Forgets open sessions that expired before `before`; says how many.
     ///
+    /// They lie among all that were ever closed, and no index leads to them: it would cost every close an entry. So a large
+    /// table is read in [`PARTS`], one a `turn`.
+    ///
     /// # Errors
     /// Only when the store is away.
-    pub async fn forget_sessions(&self, before: DateTime<Utc>) -> Result<u64, StoreError> {
-        let done = sqlx::query("delete from sessions where state = 'open' and expires_at < $1")
+    pub async fn forget_sessions(&self, before: DateTime<Utc>, turn: u64) -> Result<u64, StoreError> {
+        let pages: i64 =
+            sqlx::query_scalar("select pg_relation_size('sessions') / current_setting('block_size')::bigint")
+                .fetch_one(self.pool())
+                .await?;
+        let (from, to) = part(u64::try_from(pages).unwrap_or(0), turn);
+        let sql = "delete from sessions where state = 'open' and expires_at < $1 \
+             and ctid >= $2::text::tid and ctid < $3::text::tid";
+        let done = sqlx::query(sql)
             .bind(before)
+            .bind(format!("({from},0)"))
+            .bind(format!("({to},0)"))
             .execute(self.pool())
             .await?;
         Ok(done.rows_affected())
@@ -161,6 +191,15 @@ impl Store {
         let done = sqlx::query("delete from used_codes where used_at < $1").bind(before).execute(self.pool()).await?;
         Ok(done.rows_affected())
     }
+}
+
+/// The pages of a turn, from the first to before the last. New ones may have come behind the last.
+fn part(pages: u64, turn: u64) -> (u64, u64) {
+    if pages <= WHOLE {
+        return (0, pages + WHOLE);
+    }
+    let (turn, size) = (turn % PARTS, pages.div_ceil(PARTS));
+    (turn * size, (turn + 1) * size)
 }
 
 /// Begins a transaction that waits at most five seconds for any lock.
@@ -341,4 +380,23 @@ pub async fn settle(tx: &mut Tx, outcome: Outcome<'_>) -> Result<(), StoreError>
     .execute(&mut **tx)
     .await?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_are_the_whole_table() {
+        for pages in [0, 1, WHOLE, WHOLE + 1, 96 * 1_000, 96 * 1_000 + 1, 5_000_000] {
+            let mut next = 0;
+            for turn in 1_000 * PARTS..1_001 * PARTS {
+                let (from, to) = part(pages, turn);
+                assert!(from <= next && from < to, "{pages} pages: {from} to {to} after {next}");
+                next = to.max(next);
+            }
+            assert!(next >= pages, "{pages} pages: {next}");
+            assert_eq!(part(pages, 7), part(pages, 7 + PARTS));
+        }
+    }
 }

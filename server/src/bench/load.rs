@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
@@ -15,7 +16,7 @@ use embedded::{Postgres, PostgresParams};
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use serde_json::{Value, json};
-use services::clock::Draw;
+use services::clock::{Clock, Draw, Entropy};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
@@ -196,8 +197,10 @@ pub(super) struct Client {
     shop: Furnished,
     lines: usize,
     own_codes: Vec<String>,
-    /// Made beforehand, so that making them is not measured.
-    sessions: Vec<Uuid>,
+    clock: Arc<dyn Clock>,
+    entropy: Arc<dyn Entropy>,
+    /// The basket that grows.
+    session: Uuid,
     puts: u32,
     /// Sessions to close, and what each costs.
     quoted: Vec<(Uuid, i64)>,
@@ -222,7 +225,9 @@ impl Client {
             shop: shop.clone(),
             lines,
             own_codes: shop.codes.iter().skip(number).step_by(all).cloned().collect(),
-            sessions: (0..30_000).map(|_| wired.entropy.id(wired.clock.now())).collect(),
+            clock: wired.clock.clone(),
+            entropy: wired.entropy.clone(),
+            session: Uuid::nil(),
             puts: 0,
             quoted: Vec::new(),
             receipts: 0,
@@ -233,19 +238,24 @@ impl Client {
     /// Every customer once, so that nobody's cards are made inside the measurement.
     pub(super) async fn meet_customers(&mut self) -> anyhow::Result<()> {
         for code in self.own_codes.clone() {
-            let session = self.sessions.pop().context("no session is left")?;
+            let session = self.new_session();
             let body = self.cart(Some(code))?;
             self.send("PUT", &format!("/api/v1/sessions/{session}"), "", &body).await?;
         }
         Ok(())
     }
 
+    /// As a till does when a basket begins.
+    fn new_session(&self) -> Uuid {
+        self.entropy.id(self.clock.now())
+    }
+
     fn next_session(&mut self) -> Uuid {
-        if self.puts.is_multiple_of(PUTS_OF_A_SESSION) && self.sessions.len() > 1 {
-            self.sessions.pop();
+        if self.puts.is_multiple_of(PUTS_OF_A_SESSION) {
+            self.session = self.new_session();
         }
         self.puts += 1;
-        self.sessions.last().copied().unwrap_or_default()
+        self.session
     }
 
     /// The customer of a session stays the same, as it does at a till.
@@ -267,7 +277,7 @@ impl Client {
     /// Quotes so many baskets that are closed later.
     pub(super) async fn quote_ahead(&mut self, baskets: usize) -> anyhow::Result<()> {
         for _ in 0..baskets {
-            let session = self.sessions.pop().context("no session is left")?;
+            let session = self.new_session();
             let body = self.cart(self.customer_of(session))?;
             let at = self.send("PUT", &format!("/api/v1/sessions/{session}"), "", &body).await?;
             let answer: Value = serde_json::from_slice(self.connection.answer(at))?;

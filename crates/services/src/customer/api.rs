@@ -132,12 +132,13 @@ impl Shop {
         if found.card.active {
             return Ok(store::cards::current(&mut tx, customer.id).await?);
         }
-        let version = store::cards::activate(&mut tx, customer.id, id).await?;
+        let dealt = store::cards::activate(&mut tx, customer.id, id).await?;
         let payload = json!({ "what": "chosen", "customer_id": customer.id, "card_id": id });
         self.announce_offer(&mut tx, customer.id, payload).await?;
         let cards = store::cards::current(&mut tx, customer.id).await?;
         store::commit(tx).await?;
-        self.keep_cards(customer.id, version, &cards).await;
+        self.customer_changed(customer.id);
+        self.keep_cards(customer.id, dealt.version, &cards).await;
         Ok(cards)
     }
 }

@@ -50,6 +50,7 @@ impl Shop {
             self.rename_cards(&mut tx, customer.id, fields.locale).await?;
         }
         store::commit(tx).await?;
+        self.customer_changed(caller.customer);
         let ProfileFields { name, email, birthday, locale, marketing_consent } = fields;
         customer.name = name;
         customer.email = email;

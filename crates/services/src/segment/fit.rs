@@ -200,6 +200,7 @@ async fn fit_alone(shop: &Shop) -> Result<FitReport, Refusal> {
     let placing = Placing { id, model: &model, version, currency, now };
     let moved = placing.everybody(shop).await.map_err(failed)?;
     shop.place_newcomers(id, &model).await.map_err(failed)?;
+    shop.counter.regulars.forget_all();
 
     let report = model.report();
     Ok(FitReport {

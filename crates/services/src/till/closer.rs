@@ -1,6 +1,7 @@
 //! The closer: purchases that are paid in the same moment are written in one transaction, each whole or not at all.
 //!
-//! A close is answered after the commit that holds it. One that does not fit (a receipt's number that is taken, a card that
+//! Where memory knows all that a purchase is made from, they are one statement (see `known`); else they are written step by
+//! step. A close is answered after the commit that holds it. One that does not fit (a receipt's number that is taken, a card that
 //! was withdrawn) would take the others down with it: then it is looked for half by half, and it alone is refused.
 
 use std::collections::HashMap;
@@ -9,7 +10,8 @@ use std::sync::Arc;
 use chrono::{DateTime, Utc};
 use contract::Once;
 use contract::till::{CloseRequest, Savings, SegmentChange, Session, TillCaller};
-use domain::{CustomerId, SessionId, SessionState};
+use domain::{CardId, CustomerId, SegmentModelId, SessionId, SessionState};
+use events::Event;
 use promotions::{Decision, Source};
 use store::idempotency::{Claim, Claimed};
 use store::limits;
@@ -23,12 +25,12 @@ use uuid::Uuid;
 
 use super::batch::Batches;
 use super::close::{receipt_taken, stale};
-use super::counter::{Held, Place};
+use super::counter::{Held, OpenSession, Place};
 use super::limited::uses;
 use super::once::{body_of, replay, reused};
 use super::{Stop, answer, session_not_found};
 use crate::Shop;
-use crate::segment::SegmentMove;
+use crate::segment::{PurchaseFacts, SegmentMove};
 use crate::snapshot::Snapshot;
 
 /// Transactions at the same time: while one waits for the disk the next is made ready.
@@ -56,12 +58,12 @@ impl Closer {
 }
 
 /// A session that was paid, and who waits to be told.
-struct Closing {
-    caller: TillCaller,
-    held: Held,
-    key: Key,
-    request: CloseRequest,
-    decision: Decision,
+pub(super) struct Closing {
+    pub caller: TillCaller,
+    pub held: Held,
+    pub key: Key,
+    pub request: CloseRequest,
+    pub decision: Decision,
     /// What it was quoted from: products have their names here.
     shop: Arc<Snapshot>,
     tell: oneshot::Sender<Closed>,
@@ -70,14 +72,14 @@ struct Closing {
 type Closed = Result<Once<Session>, Stop>;
 
 /// A claim that outlives its call.
-struct Key {
+pub(super) struct Key {
     owner: Uuid,
     key: String,
     request_hash: [u8; 32],
 }
 
 impl Key {
-    fn claim(&self) -> Claim<'_> {
+    pub(super) fn claim(&self) -> Claim<'_> {
         Claim { owner: self.owner, key: &self.key, request_hash: self.request_hash }
     }
 }
@@ -89,7 +91,7 @@ impl std::fmt::Debug for Closing {
 }
 
 /// What came of one of a batch.
-enum Came {
+pub(super) enum Came {
     Closed(Box<Session>, String),
     /// Its key was used before.
     KeyUsed,
@@ -137,7 +139,7 @@ impl Shop {
             let shop = self.clone();
             tokio::spawn(async move {
                 while let Some(batch) = shop.counter.closer.paid.next() {
-                    shop.close_batch(batch).await;
+                    shop.close_all(batch).await;
                 }
             });
         }
@@ -147,13 +149,31 @@ impl Shop {
         }
     }
 
+    /// Those of which everything is known in one statement, the others step by step.
+    async fn close_all(&self, batch: Vec<Closing>) {
+        let (mut known, mut others): (Vec<_>, Vec<_>) = batch.into_iter().partition(|closing| self.is_known(closing));
+        if !known.is_empty() {
+            known.sort_unstable_by_key(|closing| closing.held.id.0);
+            match self.close_known(&known).await {
+                Ok(Some(came)) => self.tell_all(known, came).await,
+                // Something is no longer as it was thought to be, or the database says why not: step by step it is told of whom.
+                Ok(None) | Err(_) => others.extend(known),
+            }
+        }
+        if !others.is_empty() {
+            self.close_batch(others).await;
+        }
+    }
+
+    async fn tell_all(&self, batch: Vec<Closing>, came: Vec<Came>) {
+        for (closing, came) in batch.into_iter().zip(came) {
+            self.tell(closing, came).await;
+        }
+    }
+
     async fn close_batch(&self, mut batch: Vec<Closing>) {
         match self.close_together(&batch).await {
-            Ok(came) => {
-                for (closing, came) in batch.into_iter().zip(came) {
-                    self.tell(closing, came).await;
-                }
-            }
+            Ok(came) => self.tell_all(batch, came).await,
             Err(Broken::Misfit(misfit)) if batch.len() == 1 => {
                 if let Some(closing) = batch.pop() {
                     let why = self.why(&closing, misfit).await;
@@ -212,45 +232,45 @@ impl Shop {
 
         self.spend(&mut tx, &closings, now).await?;
         let mut crowd = self.crowd(&mut tx, &closings).await?;
-        let mut came = Vec::with_capacity(batch.len());
-        let (mut changes, mut events) = (Vec::new(), Vec::new());
-        let mut lines: Vec<(i64, Vec<NewReceiptLine>)> = Vec::with_capacity(closings.len());
+        let mut written = Written::default();
         for closing in batch {
             let (Some(begun), Some(open)) = (begun.get(&closing.held.id), closing.held.open()) else {
-                came.push(Came::KeyUsed);
+                written.came.push(Came::KeyUsed);
                 continue;
             };
-            let mut session = answer::session(closing.held.id, open, &closing.decision, &closing.shop, &closing.caller);
-            session.state = SessionState::Closed;
-            session.version = session.version.saturating_add(1);
-            session.receipt_number = Some(closing.request.receipt_number.clone());
-            session.closed_at = Some(now);
-            session.segment_changed = Some(None);
+            let mut session = closing.closed(open, now);
             if let Some(id) = open.basis.customer() {
-                let gone = Broken::Misfit(Misfit::CustomerGone);
-                let buyer = crowd.buyers.get_mut(&id).ok_or(gone)?;
-                buyer.savings += session.discount;
-                session.savings = Some(Savings { amount: buyer.savings, currency: session.currency });
-                let purchase = open.basis.purchase(&session, now);
-                if let Some((moved, change, event)) = self
-                    .count_in(&mut tx, &mut buyer.features, &purchase, crowd.model, Some(session.currency), now)
-                    .await?
-                {
-                    session.segment_changed = Some(Some(segment_change(&moved, &closing.caller)));
-                    changes.push(change);
-                    events.push(event);
-                }
+                let buyer = crowd.buyers.get_mut(&id).ok_or(Broken::Misfit(Misfit::CustomerGone))?;
+                let purchase = buys(buyer, &mut session, open, now);
+                let currency = Some(session.currency);
+                let counted =
+                    self.count_in(&mut tx, &mut buyer.features, &purchase, crowd.model, currency, now).await?;
+                written.note(counted, &mut session, closing);
             }
-            let paid_at = closing.request.paid_at;
-            events.push(self.purchase_event(&session, &open.basis, &closing.caller, paid_at, None, now)?);
-            lines.push((begun.receipt, open.basis.sold(&session)?));
-            let body = body_of(&session)?;
-            came.push(Came::Closed(Box::new(session), body));
+            self.write_down(&mut written, closing, open, begun.receipt, session, now)?;
         }
-        let ending = ending(&lines, &crowd, &changes, &events, &came);
-        purchases::end(&mut tx, &ending, now).await?;
+        let edition = purchases::end(&mut tx, &written.ending(&crowd), now).await?;
         store::commit(tx).await?;
-        Ok(came)
+        self.counter.regulars.keep(crowd, edition);
+        Ok(written.came)
+    }
+
+    /// What is to be written of a closed session. `receipt` is its id, or stands for it.
+    pub(super) fn write_down(
+        &self,
+        written: &mut Written,
+        closing: &Closing,
+        open: &OpenSession,
+        receipt: i64,
+        session: Session,
+        now: DateTime<Utc>,
+    ) -> Result<(), StoreError> {
+        let paid_at = closing.request.paid_at;
+        written.events.push(self.purchase_event(&session, &open.basis, &closing.caller, paid_at, None, now)?);
+        written.lines.push((receipt, open.basis.sold(&session)?));
+        let body = body_of(&session)?;
+        written.came.push(Came::Closed(Box::new(session), body));
+        Ok(())
     }
 
     /// What their quotes held of limits is spent.
@@ -317,7 +337,7 @@ impl Shop {
             Misfit::Short => stale("A coupon or budget of this quote is used up: put the session again.").into(),
             Misfit::CustomerGone => {
                 if let Some(customer) = closing.held.open().and_then(|open| open.basis.customer()) {
-                    self.guests.forget(customer);
+                    self.customer_changed(customer);
                 }
                 stale("The customer's account changed since this quote: put the session again.").into()
             }
@@ -343,53 +363,91 @@ impl Shop {
     }
 }
 
-/// The customers of a batch.
+/// The customers of a batch, and the model that they are placed by.
 #[derive(Default)]
-struct Crowd {
-    buyers: HashMap<CustomerId, Buyer>,
-    model: Option<domain::SegmentModelId>,
+pub(super) struct Crowd {
+    pub buyers: HashMap<CustomerId, Buyer>,
+    pub model: Option<SegmentModelId>,
+}
+
+/// What a batch writes beside its sessions and the heads of its receipts.
+#[derive(Default)]
+pub(super) struct Written {
+    lines: Vec<(i64, Vec<NewReceiptLine>)>,
+    changes: Vec<Change>,
+    events: Vec<Event>,
+    pub came: Vec<Came>,
+}
+
+impl Written {
+    pub(super) fn note(
+        &mut self,
+        counted: Option<(SegmentMove, Change, Event)>,
+        session: &mut Session,
+        closing: &Closing,
+    ) {
+        if let Some((moved, change, event)) = counted {
+            session.segment_changed = Some(Some(segment_change(&moved, &closing.caller)));
+            self.changes.push(change);
+            self.events.push(event);
+        }
+    }
+
+    pub(super) fn ending<'a>(&'a self, crowd: &'a Crowd) -> Ending<'a> {
+        let mut buyers: Vec<&Buyer> = crowd.buyers.values().collect();
+        buyers.sort_unstable_by_key(|buyer| buyer.features.id);
+        let answers = self.came.iter().filter_map(|came| match came {
+            Came::Closed(session, body) => Some((session.session_id, session.version, body.as_str())),
+            Came::KeyUsed => None,
+        });
+        Ending {
+            lines: self.lines.iter().map(|(receipt, lines)| (*receipt, lines.as_slice())).collect(),
+            buyers,
+            changes: &self.changes,
+            events: &self.events,
+            answers: answers.collect(),
+        }
+    }
+}
+
+/// Counts what a customer saves by a purchase, and tells it; what they bought is for their segment.
+pub(super) fn buys(buyer: &mut Buyer, session: &mut Session, open: &OpenSession, now: DateTime<Utc>) -> PurchaseFacts {
+    buyer.savings += session.discount;
+    session.savings = Some(Savings { amount: buyer.savings, currency: session.currency });
+    open.basis.purchase(session, now)
 }
 
 impl Closing {
     fn sale<'a>(&'a self, row: &'a Open) -> Sale<'a> {
-        let given = self.decision.lines.iter().flat_map(|line| &line.allocations);
-        let card = given.into_iter().find_map(|part| match part.source {
-            Source::Card(card) => Some(card),
-            _ => None,
-        });
         Sale {
             session: row,
             number: &self.request.receipt_number,
-            card,
+            card: self.card(),
             lines: self.decision.lines.len(),
             subtotal: self.decision.subtotal,
             discount: self.decision.discount,
             total: self.decision.total,
         }
     }
-}
 
-fn ending<'a>(
-    lines: &'a [(i64, Vec<NewReceiptLine>)],
-    crowd: &'a Crowd,
-    changes: &'a [Change],
-    events: &'a [events::Event],
-    came: &'a [Came],
-) -> Ending<'a> {
-    let mut buyers: Vec<&Buyer> = crowd.buyers.values().collect();
-    buyers.sort_unstable_by_key(|buyer| buyer.features.id);
-    Ending {
-        lines: lines.iter().map(|(receipt, lines)| (*receipt, lines.as_slice())).collect(),
-        buyers,
-        changes,
-        events,
-        answers: came
-            .iter()
-            .filter_map(|came| match came {
-                Came::Closed(session, body) => Some((session.session_id, session.version, body.as_str())),
-                Came::KeyUsed => None,
-            })
-            .collect(),
+    /// The card that gave something.
+    pub(super) fn card(&self) -> Option<CardId> {
+        let given = self.decision.lines.iter().flat_map(|line| &line.allocations);
+        given.into_iter().find_map(|part| match part.source {
+            Source::Card(card) => Some(card),
+            _ => None,
+        })
+    }
+
+    /// The session as it is once it is closed, but for what its customer is told.
+    pub(super) fn closed(&self, open: &OpenSession, now: DateTime<Utc>) -> Session {
+        let mut session = answer::session(self.held.id, open, &self.decision, &self.shop, &self.caller);
+        session.state = SessionState::Closed;
+        session.version = session.version.saturating_add(1);
+        session.receipt_number = Some(self.request.receipt_number.clone());
+        session.closed_at = Some(now);
+        session.segment_changed = Some(None);
+        session
     }
 }
 

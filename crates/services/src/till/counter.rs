@@ -35,6 +35,8 @@ pub(crate) struct Counter {
     sought: Batches<Sought>,
     pub(super) journal: super::journal::Journal,
     pub(super) closer: super::closer::Closer,
+    pub(crate) regulars: super::known::Regulars,
+    pub(super) unseen: super::unseen::Unseen,
 }
 
 type Places = HashMap<SessionId, Arc<Queue<Place>>, RandomState>;
@@ -77,6 +79,8 @@ pub(super) struct OpenSession {
     pub limited: bool,
     /// The journal is to write it.
     pub unwritten: bool,
+    /// The version that its row is known to have; 0 before there is one.
+    pub kept: u32,
     /// What happened to its row is not known: it is read before the next call.
     pub doubtful: bool,
 }
@@ -95,6 +99,8 @@ impl Default for Counter {
             sought: Batches::new(1, LOOKED_FOR),
             journal: super::journal::Journal::default(),
             closer: super::closer::Closer::default(),
+            regulars: super::known::Regulars::default(),
+            unseen: super::unseen::Unseen::default(),
         }
     }
 }
@@ -133,14 +139,15 @@ impl Counter {
         }
     }
 
-    fn remove(&self, id: SessionId) {
-        self.shard(id).lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
+    fn remove(&self, mut held: Held) {
+        *held.place = Place::Left;
+        self.shard(held.id).lock().unwrap_or_else(PoisonError::into_inner).remove(&held.id);
     }
 
     /// Forgets what expired before `before` and is written.
     pub(crate) fn forget_expired(&self, before: DateTime<Utc>) {
         for shard in &self.shards {
-            shard.lock().unwrap_or_else(PoisonError::into_inner).retain(|_, place| {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).retain(|id, place| {
                 let Ok(mut place) = place.try_lock() else { return true };
                 let keep = match &*place {
                     Place::Open(open) => open.unwritten || open.expires_at >= before,
@@ -148,6 +155,7 @@ impl Counter {
                 };
                 if !keep {
                     *place = Place::Left;
+                    self.unseen.saw(*id);
                 }
                 keep
             });
@@ -182,8 +190,10 @@ impl Shop {
     /// read every time.
     pub(super) async fn at_counter(&self, id: SessionId) -> Result<Session, Stop> {
         let held = self.counter.hold(id).await?;
-        if self.pace.behind && held.open().is_some_and(|open| !open.doubtful) {
-            return Ok(Session::Open(held));
+        match held.open() {
+            Some(open) if self.pace.behind && !open.doubtful => return Ok(Session::Open(held)),
+            None if self.is_surely_new(id) => return Ok(Session::New(held)),
+            _ => {}
         }
         Box::pin(self.look_up(held)).await
     }
@@ -217,21 +227,22 @@ impl Shop {
             Some(stored) => {
                 // It ended without us, or while its answer was lost: what is remembered of it is over.
                 *held.place = Place::Unknown;
+                self.counter.unseen.saw(held.id);
                 Ok(Session::Ended(held, Box::new(stored)))
             }
         }
     }
 
     /// Takes the session from the counter: from now on its row decides.
-    pub(super) fn leave(&self, mut held: Held) {
-        *held.place = Place::Left;
-        self.counter.remove(held.id);
+    pub(super) fn leave(&self, held: Held) {
+        self.counter.unseen.saw(held.id);
+        self.counter.remove(held);
     }
 
     /// A call that came to nothing leaves nothing behind.
     pub(super) fn leave_if_unknown(&self, held: Held) {
         if held.open().is_none() {
-            self.leave(held);
+            self.counter.remove(held);
         }
     }
 
@@ -279,6 +290,7 @@ impl Shop {
             store: stored.store,
             till: stored.till,
             version: stored.version,
+            kept: stored.version,
             code: None,
             basis,
             revision: stored.revision,

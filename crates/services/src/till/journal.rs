@@ -83,6 +83,7 @@ impl Shop {
     /// # Errors
     /// [`Stop::Again`] when it went on elsewhere.
     pub(super) async fn write_now(&self, row: Open) -> Result<(), Stop> {
+        let id = row.id;
         let (tell, told) = oneshot::channel();
         self.enter(Entry::Now(row.clone(), tell));
         let kept = match told.await.unwrap_or(Written::Failed) {
@@ -90,7 +91,11 @@ impl Shop {
             Written::Overtaken => false,
             Written::Failed => !sessions::keep(&self.store, &[row]).await?.is_empty(),
         };
-        if kept { Ok(()) } else { Err(Stop::Again) }
+        if kept {
+            return Ok(());
+        }
+        self.counter.unseen.saw(id);
+        Err(Stop::Again)
     }
 
     /// Has the session written soon. Call it once for each time that it becomes `unwritten`.
@@ -134,8 +139,8 @@ impl Shop {
                     // Who gave up waiting is not told.
                     let _ = tell.send(if kept.contains(&id) { Written::Kept } else { Written::Overtaken });
                 }
-                for row in batch.iter().filter(|row| !kept.contains(&row.id)) {
-                    self.mind_lost(row);
+                for row in &batch {
+                    self.mind(row, kept.contains(&row.id));
                 }
                 if busy {
                     tokio::time::sleep(MOMENT).await;
@@ -181,14 +186,17 @@ impl Shop {
         }
     }
 
-    /// A row that was not taken: another process has the session, or it was closed between our reading and writing.
-    fn mind_lost(&self, row: &Open) {
+    /// Remembers what became of a row. One that was not taken is another process's, or was closed between our reading and
+    /// writing. Whoever holds the session meanwhile goes on without knowing.
+    fn mind(&self, row: &Open, kept: bool) {
         let Some(place) = self.counter.known(row.id) else { return };
         let Ok(mut place) = place.try_lock() else { return };
-        if let Place::Open(open) = &*place
-            && open.version == row.version
-        {
+        let Place::Open(open) = &mut *place else { return };
+        if kept {
+            open.kept = open.kept.max(row.version);
+        } else if open.version == row.version {
             tracing::warn!(session = %row.id, version = row.version, "a session went on elsewhere");
+            self.counter.unseen.saw(row.id);
             *place = Place::Unknown;
         }
     }

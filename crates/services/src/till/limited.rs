@@ -53,6 +53,7 @@ impl Shop {
             let now = self.clock.now();
             let mut tx = sessions::begin_patient(&self.store).await?;
             if !sessions::keep_within(&mut tx, &open.row(id)?).await? {
+                self.counter.unseen.saw(id);
                 return Err(Stop::Again);
             }
             let holder = open.basis.customer().map_or(Holder::Till(caller.till), Holder::Customer);
@@ -62,6 +63,7 @@ impl Shop {
                     store::commit(tx).await?;
                     open.limited = !decision.uses.is_empty();
                     open.unwritten = false;
+                    open.kept = open.version;
                     return Ok((open, decision));
                 }
                 Reserved::Short(_) => {

@@ -17,6 +17,7 @@ mod explain;
 mod identify;
 mod journal;
 mod keys;
+mod known;
 mod limited;
 mod once;
 mod quote;
@@ -24,6 +25,7 @@ mod reopen;
 mod replay;
 mod returns;
 mod told;
+mod unseen;
 
 use std::ops::ControlFlow::{self, Break, Continue};
 

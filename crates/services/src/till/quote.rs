@@ -163,6 +163,7 @@ impl Shop {
             customer,
             limited,
             unwritten: standing.is_some_and(|open| open.unwritten),
+            kept: standing.map_or(0, |open| open.kept),
             doubtful: false,
         };
         if mode != QuoteMode::Stored {
@@ -196,6 +197,7 @@ impl Shop {
             return Ok(());
         }
         Box::pin(self.write_now(open.row(held.id)?)).await?;
+        open.kept = open.version;
         held.put(open);
         Ok(())
     }
@@ -246,6 +248,7 @@ impl Shop {
     /// till never waits, and never fails to sell.
     async fn greet(&self, shown: Shown) -> Result<(Arc<Guest>, Option<&'static str>), Stop> {
         let customer = shown.customer;
+        self.counter.regulars.meet(&customer);
         let segment = self.segment_name(customer.segment_model, customer.segment_index).await?;
         let read_at = self.clock.now();
         let (cards, degraded) = match tokio::time::timeout(CARDS_WITHIN, self.cards_of(&customer)).await {

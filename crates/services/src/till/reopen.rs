@@ -97,7 +97,7 @@ impl Shop {
         sessions::settle(&mut tx, outcome).await?;
         store::commit(tx).await?;
         if let Some(customer) = basis.customer() {
-            self.guests.forget(customer);
+            self.customer_changed(customer);
         }
         Ok((open, Once { value: session, body, replayed: false }))
     }

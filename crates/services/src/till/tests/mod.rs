@@ -7,6 +7,7 @@ mod explain;
 mod grants;
 mod identify;
 mod keys;
+mod known;
 mod offline;
 mod quote;
 mod races;

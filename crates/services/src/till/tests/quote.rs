@@ -3,8 +3,9 @@ use contract::till::{CouponRejection, Effect, LineRequest, QuoteMode, Session};
 use contract::{Kind, TillApi};
 use domain::{Amount, CardScope, CategoryId, Currency, Locale, SessionId, SessionState, Sku};
 
-use super::scene::{Scene, basket, pointers};
+use super::scene::{Scene, basket, once, paid, pointers};
 use crate::Pace;
+use crate::clock::Draw;
 
 fn adds_up(session: &Session) {
     for line in &session.lines {
@@ -322,4 +323,48 @@ async fn a_shop_that_is_not_set_up_says_what_to_do() {
     let refusal = scene.put(scene.id(), basket(None, &[])).await.unwrap_err();
     assert_eq!((refusal.kind, refusal.key.as_str()), (Kind::Unavailable, "shop-not-set-up"));
     assert_eq!(scene.shop.products(Locale::En, None, None, 1).await.unwrap_err(), refusal);
+}
+
+/// Which ids nobody has used is known without asking, and never of one that somebody has.
+#[tokio::test]
+async fn a_session_that_was_used_is_never_taken_for_a_new_one() {
+    let scene = Scene::set_at(Pace::swift()).await;
+    // Closed before this process looked, and one by a till whose clock is an hour ahead.
+    let ahead = SessionId(scene.shop.entropy.id(scene.now() + TimeDelta::hours(1)));
+    let mut ended = Vec::new();
+    let before = scene.restarted();
+    for (place, id) in [scene.id(), ahead].into_iter().enumerate() {
+        let lines = basket(None, &[("espresso", 2)]);
+        let session = before.put_session(&scene.till, id, lines, QuoteMode::Stored).await.unwrap();
+        let (key, receipt) = (once(&format!("k{place}")), paid(&format!("R-{place}"), session.total));
+        before.close(&scene.till, id, &key, receipt).await.unwrap();
+        ended.push(id);
+    }
+    // Closed and cancelled here; the first call has this process look.
+    for place in 2..6 {
+        let session = scene.put(scene.id(), basket(None, &[("espresso", 2)])).await.unwrap();
+        scene.shop.settle().await;
+        if place % 2 == 0 {
+            scene.close(&session, &format!("R-{place}"), &format!("k{place}")).await.unwrap();
+        } else {
+            scene.cancel(&session, &format!("k{place}")).await.unwrap();
+        }
+        ended.push(session.session_id);
+    }
+    // Forgotten by memory, though open.
+    let open = scene.put(scene.id(), basket(None, &[("espresso", 2)])).await.unwrap();
+    scene.shop.settle().await;
+    scene.shop.counter.forget_expired(scene.now() + TimeDelta::days(1));
+    for hours in [0, 1, 1] {
+        scene.advance(3_600 * hours);
+        for _ in 0..2 {
+            for id in &ended {
+                let again = scene.put(*id, basket(None, &[("latte", 1)])).await;
+                assert!(again.is_err_and(|refusal| refusal.is("session-not-open")), "{hours} {id}");
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    let again = scene.put(open.session_id, basket(None, &[("latte", 1)])).await.unwrap();
+    assert_eq!(again.version, open.version + 1);
 }
