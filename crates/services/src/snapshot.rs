@@ -34,15 +34,34 @@ pub struct Snapshot {
     products: HashMap<Sku, Shelved, RandomState>,
 }
 
-/// A product and what it is called in Russian.
+/// A product, what it is called in Russian, and how the lines of an answer begin that sell it.
 #[derive(Clone, Debug)]
 pub struct Shelved {
     pub product: Product,
     /// Empty where there is none.
-    pub name_ru: String,
+    name_ru: String,
+    /// In English and in Russian.
+    told: [String; 2],
 }
 
 impl Shelved {
+    fn new(product: Product, name_ru: String) -> Self {
+        let mut shelved = Self { product, name_ru, told: Default::default() };
+        shelved.told = [domain::Locale::En, domain::Locale::Ru]
+            .map(|locale| told(shelved.product.sku.as_str(), shelved.name(locale)));
+        shelved
+    }
+
+    /// Sku and name as JSON has them.
+    #[must_use]
+    pub fn told(&self, locale: domain::Locale) -> &str {
+        let [english, russian] = &self.told;
+        match locale {
+            domain::Locale::En => english,
+            domain::Locale::Ru => russian,
+        }
+    }
+
     /// What the product is called in a language; the other one's name where it has none.
     #[must_use]
     pub fn name(&self, locale: domain::Locale) -> &str {
@@ -51,6 +70,13 @@ impl Shelved {
             _ => &self.product.name,
         }
     }
+}
+
+/// How a line of a till's answer says what it sells: every quote tells it of every line, and it never changes.
+pub(crate) fn told(sku: &str, name: &str) -> String {
+    // A text is never refused.
+    let json = |text| serde_json::to_string(text).unwrap_or_default();
+    format!("\"sku\":{},\"name\":{}", json(sku), json(name))
 }
 
 impl Snapshot {
@@ -203,7 +229,7 @@ impl Shop {
         let zones = zones.into_iter().map(|(store, name)| Ok((store, self::zone(&name)?)));
         let products = self.store.all_products().await?;
         let shelved =
-            products.into_iter().map(|(product, name_ru)| (product.sku.clone(), Shelved { product, name_ru }));
+            products.into_iter().map(|(product, name_ru)| (product.sku.clone(), Shelved::new(product, name_ru)));
         Ok(Some(Arc::new(Snapshot {
             settings,
             revision,

@@ -96,7 +96,7 @@ impl Default for Counter {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::default(),
-            sought: Batches::new(1, LOOKED_FOR),
+            sought: Batches::new(1, 1, LOOKED_FOR),
             journal: super::journal::Journal::default(),
             closer: super::closer::Closer::default(),
             regulars: super::known::Regulars::default(),

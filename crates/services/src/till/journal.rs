@@ -54,7 +54,7 @@ enum Written {
 
 impl Default for Journal {
     fn default() -> Self {
-        Self { entries: Batches::new(1, MOST), busy: AtomicBool::new(false) }
+        Self { entries: Batches::new(1, 1, MOST), busy: AtomicBool::new(false) }
     }
 }
 

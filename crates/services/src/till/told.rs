@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::answer;
 use super::counter::OpenSession;
-use crate::snapshot::Snapshot;
+use crate::snapshot::{Snapshot, told};
 
 /// What a line takes, and one of its allocations, and one effect: about, so that the answer is written into one piece of
 /// memory.
@@ -87,11 +87,14 @@ impl<'a> Json<'a> {
         }
         self.raw(",\"lines\":[");
         for (place, (line, decided)) in basis.facts.lines.iter().zip(&decision.lines).enumerate() {
-            let name = shop.product(line.sku.as_str()).map_or(line.sku.as_str(), |shelved| shelved.name(caller.locale));
             self.raw(if place == 0 { "{\"position\":" } else { ",{\"position\":" });
             self.number(i64::from(u16::try_from(place).unwrap_or(u16::MAX)));
-            self.raw(",\"sku\":").text(line.sku.as_str())?;
-            self.raw(",\"name\":").text(name)?;
+            self.raw(",");
+            match shop.product(line.sku.as_str()) {
+                Some(shelved) => self.raw(shelved.told(caller.locale)),
+                // It is not sold any more.
+                None => self.raw(&told(line.sku.as_str(), line.sku.as_str())),
+            };
             self.raw(",\"quantity\":").number(i64::from(line.quantity));
             self.raw(",\"unit_price\":").amount(line.unit_price);
             self.sums(decided.subtotal, decided.discount, decided.total);

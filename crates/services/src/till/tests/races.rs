@@ -1,6 +1,7 @@
 //! Races are forced: by a barrier, or by a held lock behind which the calls queue in a known order.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use contract::till::{QuoteMode, Session};
 use contract::{Kind, TillApi};
@@ -149,6 +150,23 @@ async fn whoever_does_not_fit_is_refused_alone_and_soon() {
     let transactions =
         "select count(distinct xmin::text) from receipts where number like 'R-%' and number <> 'R-taken'";
     assert!(scene.count(transactions).await <= 4);
+}
+
+/// However few there are, who waits behind a purchase that cannot go on is written beside it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_purchase_that_is_held_up_holds_up_no_other() {
+    let scene = Scene::set_at(Pace::swift()).await;
+    let quoted = || async { scene.put(scene.id(), basket(None, &[("espresso", 1)])).await.unwrap() };
+    let (first, second) = (quoted().await, quoted().await);
+    let lock = held(&scene, &first).await;
+    let (shop, till, id, paying) = (scene.shop.clone(), scene.till.clone(), first.session_id, paid("R-1", first.total));
+    let stuck = tokio::spawn(async move { shop.close(&till, id, &once("k1"), paying).await });
+    scene.until_waiting(1).await;
+    let closed = tokio::time::timeout(Duration::from_secs(4), scene.close(&second, "R-2", "k2")).await;
+    assert_eq!(closed.unwrap().unwrap().value.state, SessionState::Closed);
+    assert!(!stuck.is_finished());
+    lock.rollback().await.unwrap();
+    assert_eq!(stuck.await.unwrap().unwrap().value.state, SessionState::Closed);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
