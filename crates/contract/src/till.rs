@@ -101,6 +101,21 @@ pub trait TillApi: Send + Sync {
         request: CloseRequest,
     ) -> Result<Once<Session>, Refusal>;
 
+    /// The same with nothing but its body: for a door that only passes it on.
+    ///
+    /// # Errors
+    /// As [`Self::close`].
+    async fn close_json(
+        &self,
+        caller: &TillCaller,
+        id: SessionId,
+        once: &IdempotencyKey,
+        request: CloseRequest,
+    ) -> Result<Once<()>, Refusal> {
+        let Once { value: _, body, replayed } = self.close(caller, id, once, request).await?;
+        Ok(Once { value: (), body, replayed })
+    }
+
     /// Takes goods of a closed session back and says what is paid back for them: from the stored allocation, never more
     /// than was paid, and exactly that when everything is back.
     ///

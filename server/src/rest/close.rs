@@ -31,6 +31,6 @@ pub async fn close(
     InSession(id): InSession,
     State(edge): State<Edge>,
     Payload(request): Payload<CloseRequest>,
-) -> Result<OnceAnswer<Session>, Refused> {
-    Ok(OnceAnswer(edge.till.close(&caller, id, &once, request).await?))
+) -> Result<OnceAnswer<()>, Refused> {
+    Ok(OnceAnswer(edge.till.close_json(&caller, id, &once, request).await?))
 }

@@ -1,10 +1,14 @@
 //! How an open session is answered: its decision in the words of the contract.
 
+use chrono::{DateTime, Utc};
 use contract::till::{
-    Allocation, CouponRejection, CustomerSummary, Degraded, Effect, Session, SessionLine, Source, TillCaller,
+    Allocation, CouponRejection, CustomerSummary, Degraded, Effect, Savings, SegmentChange, Session, SessionLine,
+    Source, TillCaller,
 };
 use domain::{SessionId, SessionState};
 use promotions::Decision;
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
 
 use super::counter::OpenSession;
 use crate::snapshot::Snapshot;
@@ -59,6 +63,63 @@ pub(super) fn session(
         segment_changed: None,
         savings: None,
         explanation: None,
+    }
+}
+
+/// What a close adds to the answer of its quote.
+#[derive(Debug)]
+pub(super) struct Ended<'a> {
+    pub receipt_number: &'a str,
+    pub at: DateTime<Utc>,
+    pub segment_changed: Option<SegmentChange>,
+    /// Of a customer.
+    pub savings: Option<Savings>,
+}
+
+/// The session as it is told once it is closed.
+pub(super) fn closed(open: Session, ended: &Ended<'_>) -> Session {
+    Session {
+        state: SessionState::Closed,
+        version: open.version.saturating_add(1),
+        receipt_number: Some(ended.receipt_number.to_owned()),
+        closed_at: Some(ended.at),
+        segment_changed: Some(ended.segment_changed.clone()),
+        savings: ended.savings,
+        ..open
+    }
+}
+
+/// An [`Allocation`], written without being made.
+pub(super) struct Allocated<'a>(pub &'a promotions::Allocation);
+
+impl Serialize for Allocated<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut told = serializer.serialize_struct("Allocation", 3)?;
+        match &self.0.source {
+            promotions::Source::Card(id) => {
+                told.serialize_field("source", &Source::Card)?;
+                told.serialize_field("id", id)?;
+            }
+            promotions::Source::Campaign(id) => {
+                told.serialize_field("source", &Source::Campaign)?;
+                told.serialize_field("id", id)?;
+            }
+            promotions::Source::Coupon { code, .. } => {
+                told.serialize_field("source", &Source::Coupon)?;
+                told.serialize_field("id", code)?;
+            }
+        }
+        told.serialize_field("amount", &self.0.amount)?;
+        told.end()
+    }
+}
+
+/// All of a line's.
+pub(super) struct AllAllocated<'a>(pub &'a [promotions::Allocation]);
+
+impl Serialize for AllAllocated<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(Allocated))
     }
 }
 
@@ -123,5 +184,26 @@ fn rejection(reason: promotions::Rejection) -> CouponRejection {
         From::NoEffect => CouponRejection::NoEffect,
         From::NotCombinable => CouponRejection::NotCombinable,
         From::ReservedElsewhere => CouponRejection::ReservedElsewhere,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use domain::{Amount, CampaignId, CardId};
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn what_pays_is_written_as_the_contract_has_it() {
+        let sources = [
+            promotions::Source::Card(CardId(Uuid::from_u128(1))),
+            promotions::Source::Campaign(CampaignId(Uuid::from_u128(u128::MAX))),
+            promotions::Source::Coupon { campaign: CampaignId(Uuid::nil()), code: "\"ÄHM\"".to_owned() },
+        ];
+        let parts: Vec<_> =
+            sources.map(|source| promotions::Allocation { source, amount: Amount(5) }).into_iter().collect();
+        let told: Vec<Allocation> = parts.iter().map(allocation).collect();
+        assert_eq!(serde_json::to_string(&AllAllocated(&parts)).unwrap(), serde_json::to_string(&told).unwrap());
     }
 }

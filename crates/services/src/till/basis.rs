@@ -1,13 +1,13 @@
 //! What a session's answer is made from (law 6), and what its purchase tells the receipt and the segment.
 
 use chrono::{DateTime, Utc};
-use contract::till::Session;
 use domain::{Amount, CodeKind, CustomerId};
-use promotions::Facts;
+use promotions::{Decision, Facts};
 use serde::{Deserialize, Serialize};
 use store::StoreError;
 use store::receipts::NewReceiptLine;
 
+use super::answer::AllAllocated;
 use crate::segment::{LineFacts, PurchaseFacts};
 
 /// Stored with the session, so that its decision can be made again, the same.
@@ -42,8 +42,9 @@ impl Basis {
     }
 
     /// What the segment learns from the purchase.
-    pub(super) fn purchase(&self, session: &Session, at: DateTime<Utc>) -> PurchaseFacts {
-        self.facts_of(session.lines.iter().map(|line| (line.quantity, line.total, line.discount)), at)
+    pub(super) fn purchase(&self, decision: &Decision, at: DateTime<Utc>) -> PurchaseFacts {
+        let lines = self.facts.lines.iter().zip(&decision.lines);
+        self.facts_of(lines.map(|(line, decided)| (line.quantity, decided.total, decided.discount)), at)
     }
 
     /// The same of parts of the lines: of each its quantity, what was paid, and the discount.
@@ -63,18 +64,21 @@ impl Basis {
     }
 
     /// The lines as they are sold, with who pays for each discount.
-    pub(super) fn sold(&self, session: &Session) -> Result<Vec<NewReceiptLine>, StoreError> {
-        let lines = self.facts.lines.iter().zip(&session.lines);
+    pub(super) fn sold(&self, decision: &Decision) -> Result<Vec<NewReceiptLine>, StoreError> {
+        let lines = self.facts.lines.iter().zip(&decision.lines);
         lines
             .map(|(line, sold)| {
                 let allocations = match sold.allocations.as_slice() {
                     [] => None,
-                    some => Some(serde_json::to_string(some).map_err(|why| StoreError::corrupt("allocations", why))?),
+                    some => Some(
+                        serde_json::to_string(&AllAllocated(some))
+                            .map_err(|why| StoreError::corrupt("allocations", why))?,
+                    ),
                 };
                 Ok(NewReceiptLine {
                     sku: line.sku.clone(),
                     quantity: line.quantity,
-                    unit_price: sold.unit_price,
+                    unit_price: line.unit_price,
                     discount: sold.discount,
                     unit_cost: line.cost,
                     allocations,

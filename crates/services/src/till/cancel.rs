@@ -88,7 +88,7 @@ impl Shop {
             let so_far = returns::so_far(&mut tx, id).await?;
             receipts::cancel(&mut tx, id, now).await?;
             self.roll_back(&mut tx, &mut session, &basis, &so_far, now).await?;
-            events.push(self.purchase_event(&session, &basis, caller, None, None, now)?);
+            events.push(self.purchase_event(&session, &basis, caller, None, now)?);
         }
         let body = body_of(&session)?;
         let outcome = Outcome {

@@ -11,7 +11,7 @@ use store::idempotency::{self, Claimed};
 
 use super::answer;
 use super::counter::{Held, Session as Found};
-use super::once::{claim, replay, reused};
+use super::once::{again, claim, reused};
 use super::{Stop, session_not_found, session_not_open, stored_session};
 use crate::Shop;
 
@@ -24,7 +24,7 @@ impl Shop {
         id: SessionId,
         once: &IdempotencyKey,
         request: &CloseRequest,
-    ) -> Result<Once<Session>, Stop> {
+    ) -> Result<Once<()>, Stop> {
         check_receipt_number(&request.receipt_number)?;
         let claim = claim(caller, once, &format!("close {id}"), request)?;
         match self.at_counter(id).await? {
@@ -33,14 +33,14 @@ impl Shop {
                 self.leave_if_unknown(held);
                 match self.store.answered(&claim).await? {
                     Claimed::First => Err(session_not_found().into()),
-                    Claimed::Answered(body) => replay(body),
+                    Claimed::Answered(body) => Ok(again(body)),
                     Claimed::Reused => Err(reused()),
                 }
             }
             Found::Ended(held, stored) => {
                 self.leave_if_unknown(held);
                 match self.store.answered(&claim).await? {
-                    Claimed::Answered(body) => return replay(body),
+                    Claimed::Answered(body) => return Ok(again(body)),
                     Claimed::Reused => return Err(reused()),
                     Claimed::First if stored.store != caller.store => return Err(session_not_found().into()),
                     Claimed::First => {}
@@ -52,7 +52,7 @@ impl Shop {
                     // The answer was lost on its way: the same receipt gets the same one.
                     SessionState::Closed if session.receipt_number.as_ref() == Some(&request.receipt_number) => {
                         idempotency::answer_as(&self.store, &claim, id, version, self.clock.now()).await?;
-                        Ok(Once { value: session, body: answer, replayed: false })
+                        Ok(Once { value: (), body: answer, replayed: false })
                     }
                     SessionState::Closed | SessionState::Open => {
                         Err(session_not_open("closed with another receipt").into())

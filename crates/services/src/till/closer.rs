@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use contract::Once;
-use contract::till::{CloseRequest, Savings, SegmentChange, Session, TillCaller};
-use domain::{CardId, CustomerId, SegmentModelId, SessionId, SessionState};
+use contract::till::{CloseRequest, Savings, SegmentChange, TillCaller};
+use domain::{CardId, CustomerId, SegmentModelId, SessionId};
 use events::Event;
 use promotions::{Decision, Source};
 use store::idempotency::{Claim, Claimed};
@@ -24,14 +24,15 @@ use store::{StoreError, Tx};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
+use super::answer::Ended;
 use super::batch::Batches;
 use super::close::{receipt_taken, stale};
 use super::counter::{Held, OpenSession, Place};
 use super::limited::uses;
-use super::once::{body_of, replay, reused};
-use super::{Stop, answer, session_not_found};
+use super::once::{again, reused};
+use super::{Stop, session_not_found, told};
 use crate::Shop;
-use crate::segment::{PurchaseFacts, SegmentMove};
+use crate::segment::SegmentMove;
 use crate::snapshot::Snapshot;
 
 /// Transactions at the same time: while one waits for the disk the next is made ready.
@@ -71,11 +72,11 @@ pub(super) struct Closing {
     pub request: CloseRequest,
     pub decision: Decision,
     /// What it was quoted from: products have their names here.
-    shop: Arc<Snapshot>,
+    pub shop: Arc<Snapshot>,
     tell: oneshot::Sender<Closed>,
 }
 
-type Closed = Result<Once<Session>, Stop>;
+type Closed = Result<Once<()>, Stop>;
 
 /// A claim that outlives its call.
 pub(super) struct Key {
@@ -98,7 +99,8 @@ impl std::fmt::Debug for Closing {
 
 /// What came of one of a batch.
 pub(super) enum Came {
-    Closed(Box<Session>, String),
+    /// Of a session and the version that it has now: the answer.
+    Closed(SessionId, u32, String),
     /// Its key was used before.
     KeyUsed,
 }
@@ -251,16 +253,17 @@ impl Shop {
                 written.came.push(Came::KeyUsed);
                 continue;
             };
-            let mut session = closing.closed(open, now);
+            let mut ended = closing.ended(now);
             if let Some(id) = open.basis.customer() {
                 let buyer = crowd.buyers.get_mut(&id).ok_or(Broken::Misfit(Misfit::CustomerGone))?;
-                let purchase = buys(buyer, &mut session, open, now);
-                let currency = Some(session.currency);
+                ended.savings = Some(closing.saves(buyer));
+                let purchase = open.basis.purchase(&closing.decision, now);
+                let currency = Some(closing.shop.settings.currency);
                 let counted =
                     self.count_in(&mut tx, &mut buyer.features, &purchase, crowd.model, currency, now).await?;
-                written.note(counted, &mut session, closing);
+                written.note(counted, &mut ended, closing);
             }
-            self.write_down(&mut written, closing, open, begun.receipt, session, now)?;
+            self.write_down(&mut written, closing, open, begun.receipt, &ended)?;
         }
         let edition = purchases::end(&mut tx, &written.ending(&crowd), now).await?;
         store::commit(tx).await?;
@@ -275,14 +278,13 @@ impl Shop {
         closing: &Closing,
         open: &OpenSession,
         receipt: i64,
-        session: Session,
-        now: DateTime<Utc>,
+        ended: &Ended<'_>,
     ) -> Result<(), StoreError> {
-        let paid_at = closing.request.paid_at;
-        written.events.push(self.purchase_event(&session, &open.basis, &closing.caller, paid_at, None, now)?);
-        written.lines.push((receipt, open.basis.sold(&session)?));
-        let body = body_of(&session)?;
-        written.came.push(Came::Closed(Box::new(session), body));
+        let Closing { held, decision, shop, caller, .. } = closing;
+        written.events.push(self.closed_event(closing, open, ended.at)?);
+        written.lines.push((receipt, open.basis.sold(decision)?));
+        let body = told::closed_json(held.id, open, decision, shop, caller, ended)?;
+        written.came.push(Came::Closed(held.id, open.version.saturating_add(1), body));
         Ok(())
     }
 
@@ -319,19 +321,19 @@ impl Shop {
     /// Tells one of a batch that was committed.
     async fn tell(&self, mut closing: Closing, came: Came) {
         let answer = match came {
-            Came::Closed(session, body) => {
+            Came::Closed(.., body) => {
                 if let Some(customer) = closing.held.open().and_then(|open| open.basis.customer()) {
                     self.guests.forget(customer);
                 }
                 self.leave(closing.held);
-                Ok(Once { value: *session, body, replayed: false })
+                Ok(Once { value: (), body, replayed: false })
             }
             Came::KeyUsed => {
                 if let Place::Open(open) = &mut *closing.held.place {
                     open.doubtful = true;
                 }
                 match self.store.answered(&closing.key.claim()).await {
-                    Ok(Claimed::Answered(body)) => replay(body),
+                    Ok(Claimed::Answered(body)) => Ok(again(body)),
                     Ok(Claimed::Reused) => Err(reused()),
                     // Forgotten between the two looks: then it is free.
                     Ok(Claimed::First) => Err(Stop::Again),
@@ -396,11 +398,11 @@ impl Written {
     pub(super) fn note(
         &mut self,
         counted: Option<(SegmentMove, Change, Event)>,
-        session: &mut Session,
+        ended: &mut Ended<'_>,
         closing: &Closing,
     ) {
         if let Some((moved, change, event)) = counted {
-            session.segment_changed = Some(Some(segment_change(&moved, &closing.caller)));
+            ended.segment_changed = Some(segment_change(&moved, &closing.caller));
             self.changes.push(change);
             self.events.push(event);
         }
@@ -410,7 +412,7 @@ impl Written {
         let mut buyers: Vec<&Buyer> = crowd.buyers.values().collect();
         buyers.sort_unstable_by_key(|buyer| buyer.features.id);
         let answers = self.came.iter().filter_map(|came| match came {
-            Came::Closed(session, body) => Some((session.session_id, session.version, body.as_str())),
+            Came::Closed(session, version, body) => Some((*session, *version, body.as_str())),
             Came::KeyUsed => None,
         });
         Ending {
@@ -421,13 +423,6 @@ impl Written {
             answers: answers.collect(),
         }
     }
-}
-
-/// Counts what a customer saves by a purchase, and tells it; what they bought is for their segment.
-pub(super) fn buys(buyer: &mut Buyer, session: &mut Session, open: &OpenSession, now: DateTime<Utc>) -> PurchaseFacts {
-    buyer.savings += session.discount;
-    session.savings = Some(Savings { amount: buyer.savings, currency: session.currency });
-    open.basis.purchase(session, now)
 }
 
 impl Closing {
@@ -452,15 +447,15 @@ impl Closing {
         })
     }
 
-    /// The session as it is once it is closed, but for what its customer is told.
-    pub(super) fn closed(&self, open: &OpenSession, now: DateTime<Utc>) -> Session {
-        let mut session = answer::session(self.held.id, open, &self.decision, &self.shop, &self.caller);
-        session.state = SessionState::Closed;
-        session.version = session.version.saturating_add(1);
-        session.receipt_number = Some(self.request.receipt_number.clone());
-        session.closed_at = Some(now);
-        session.segment_changed = Some(None);
-        session
+    /// What a stranger is told of the end; a customer more.
+    pub(super) fn ended(&self, now: DateTime<Utc>) -> Ended<'_> {
+        Ended { receipt_number: &self.request.receipt_number, at: now, segment_changed: None, savings: None }
+    }
+
+    /// Counts what its customer saves, and gives all that they have saved.
+    pub(super) fn saves(&self, buyer: &mut Buyer) -> Savings {
+        buyer.savings += self.decision.discount;
+        Savings { amount: buyer.savings, currency: self.shop.settings.currency }
     }
 }
 

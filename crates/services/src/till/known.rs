@@ -11,7 +11,7 @@ use store::customers::Customer;
 use store::purchases::{self, Buyer, Edition, Known, KnownSale};
 use store::segments::Features;
 
-use super::closer::{Came, Closing, Crowd, Written, buys};
+use super::closer::{Came, Closing, Crowd, Written};
 use crate::Shop;
 
 /// More customers than this, and the book begins anew.
@@ -118,15 +118,16 @@ impl Shop {
         let mut sales = Vec::with_capacity(batch.len());
         for (place, closing) in (1..).zip(batch) {
             let Some(open) = closing.held.open() else { return Ok(None) };
-            let mut session = closing.closed(open, now);
+            let mut ended = closing.ended(now);
             if let Some(buyer) = open.basis.customer().and_then(|id| crowd.buyers.get_mut(&id)) {
-                let purchase = buys(buyer, &mut session, open, now);
-                let currency = Some(session.currency);
+                ended.savings = Some(closing.saves(buyer));
+                let purchase = open.basis.purchase(&closing.decision, now);
+                let currency = Some(closing.shop.settings.currency);
                 let counted = self.count_known(&mut buyer.features, &purchase, crowd.model, currency, now)?;
                 let Some(counted) = counted else { return Ok(None) };
-                written.note(counted, &mut session, closing);
+                written.note(counted, &mut ended, closing);
             }
-            self.write_down(&mut written, closing, open, place, session, now)?;
+            self.write_down(&mut written, closing, open, place, &ended)?;
             sales.push(KnownSale {
                 claim: closing.key.claim(),
                 session: closing.held.id,

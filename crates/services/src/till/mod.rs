@@ -127,6 +127,18 @@ impl TillApi for Shop {
         once: &IdempotencyKey,
         request: CloseRequest,
     ) -> Result<Once<Session>, Refusal> {
+        let Once { value: (), body, replayed } = self.close_json(caller, id, once, request).await?;
+        let value = stored_session(&body).map_err(|error| self.failed(&error))?;
+        Ok(Once { value, body, replayed })
+    }
+
+    async fn close_json(
+        &self,
+        caller: &TillCaller,
+        id: SessionId,
+        once: &IdempotencyKey,
+        request: CloseRequest,
+    ) -> Result<Once<()>, Refusal> {
         let mut tries = 0;
         loop {
             if let Break(told) = self.came_of(&mut tries, self.close_once(caller, id, once, &request).await) {

@@ -32,7 +32,12 @@ pub(super) fn reused() -> Stop {
     ))
 }
 
-/// The stored answer again.
+/// The stored answer again, as it is.
+pub(super) fn again(body: String) -> Once<()> {
+    Once { value: (), body, replayed: true }
+}
+
+/// The stored answer again, and what it says.
 pub(super) fn replay<T: DeserializeOwned>(body: String) -> Result<Once<T>, Stop> {
     let value = serde_json::from_str(&body).map_err(|why| StoreError::corrupt("answer", why))?;
     Ok(Once { value, body, replayed: true })

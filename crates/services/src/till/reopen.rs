@@ -88,7 +88,7 @@ impl Shop {
         sale.state = SessionState::Open;
         let basis = Basis::read(&again.basis)?;
         self.roll_back(&mut tx, &mut sale, &basis, &Default::default(), now).await?;
-        let event = self.purchase_event(&sale, &basis, caller, None, None, now)?;
+        let event = self.purchase_event(&sale, &basis, caller, None, now)?;
         let session = answer::session(id, &open, &open.decide(), &shop, caller);
         let body = body_of(&session)?;
         sessions::reopen(&mut tx, id, expires_at).await?;

@@ -77,7 +77,8 @@ impl Shop {
             return impossible("there is no shop here");
         };
         let caller = TillCaller { till: open.till, store: open.store, sets_prices: false, locale: Locale::En };
-        let made = answer::session(id, &open, &open.decide(), &shop, &caller);
+        let decision = open.decide();
+        let made = answer::session(id, &open, &decision, &shop, &caller);
         let facts = &open.basis.facts;
         let made_from = MadeFrom {
             session_id: id,
@@ -93,7 +94,7 @@ impl Shop {
         let mut differences = Vec::new();
         compare("", &decided(&told)?, &decided(&made)?, &mut differences);
         let booked = self.store.booked_lines(id).await?;
-        let sold = open.basis.sold(&made)?.into_iter().map(|line| {
+        let sold = open.basis.sold(&decision)?.into_iter().map(|line| {
             let allocations = line.allocations.as_deref().map(serde_json::from_str).transpose();
             Ok(Booked {
                 sku: line.sku.to_string(),

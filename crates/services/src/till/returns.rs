@@ -147,7 +147,7 @@ impl Shop {
             session,
         };
         let came_back = CameBack { return_id: told.return_id, refund: told.refund.amount, lines: &told.lines };
-        let event = self.purchase_event(&told.session, &basis, caller, None, Some(came_back), now)?;
+        let event = self.purchase_event(&told.session, &basis, caller, Some(came_back), now)?;
         let (body, answer) = (body_of(&told)?, body_of(&told.session)?);
         let outcome = Outcome {
             id,

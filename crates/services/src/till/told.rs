@@ -11,7 +11,7 @@ use serde::Serialize;
 use store::StoreError;
 use uuid::Uuid;
 
-use super::answer;
+use super::answer::{self, Ended};
 use super::counter::OpenSession;
 use crate::snapshot::{Snapshot, told};
 
@@ -34,14 +34,34 @@ pub(super) fn json(
         let session = super::as_session(id, open, decision, shop, caller, explain)?;
         return serde_json::to_vec(&session).map_err(|why| StoreError::corrupt("answer", why));
     }
-    let mut told = Json { out: Vec::with_capacity(size(decision)), sources: Vec::new(), next: 0 };
-    told.session(id, open, decision, shop, caller).map_err(|why| StoreError::corrupt("answer", why))?;
+    let mut told = Json::of(decision);
+    told.session(id, open, decision, shop, caller, None).map_err(|why| StoreError::corrupt("answer", why))?;
     debug_assert_eq!(
         serde_json::to_string(&answer::session(id, open, decision, shop, caller)).ok().as_deref(),
         std::str::from_utf8(&told.out).ok(),
         "what a till reads is the contract's session"
     );
     Ok(told.out)
+}
+
+/// The JSON of [`answer::closed`], byte for byte.
+pub(super) fn closed_json(
+    id: SessionId,
+    open: &OpenSession,
+    decision: &Decision,
+    shop: &Snapshot,
+    caller: &TillCaller,
+    ended: &Ended<'_>,
+) -> Result<String, StoreError> {
+    let mut told = Json::of(decision);
+    told.session(id, open, decision, shop, caller, Some(ended)).map_err(|why| StoreError::corrupt("answer", why))?;
+    let told = String::from_utf8(told.out).map_err(|why| StoreError::corrupt("answer", why))?;
+    debug_assert_eq!(
+        serde_json::to_string(&answer::closed(answer::session(id, open, decision, shop, caller), ended)).ok().as_ref(),
+        Some(&told),
+        "what a till reads is the contract's session"
+    );
+    Ok(told)
 }
 
 fn size(decision: &Decision) -> usize {
@@ -58,6 +78,10 @@ struct Json<'a> {
 }
 
 impl<'a> Json<'a> {
+    fn of(decision: &Decision) -> Self {
+        Self { out: Vec::with_capacity(size(decision)), sources: Vec::new(), next: 0 }
+    }
+
     fn session(
         &mut self,
         id: SessionId,
@@ -65,11 +89,13 @@ impl<'a> Json<'a> {
         decision: &'a Decision,
         shop: &Snapshot,
         caller: &TillCaller,
+        ended: Option<&Ended<'_>>,
     ) -> serde_json::Result<()> {
         let basis = &open.basis;
         self.raw("{\"session_id\":").id(id.0);
-        self.raw(",\"state\":").value(&SessionState::Open)?;
-        self.raw(",\"version\":").number(i64::from(open.version));
+        self.raw(",\"state\":").value(&ended.map_or(SessionState::Open, |_| SessionState::Closed))?;
+        let version = open.version.saturating_add(u32::from(ended.is_some()));
+        self.raw(",\"version\":").number(i64::from(version));
         self.raw(",\"currency\":").value(&shop.settings.currency)?;
         self.raw(",\"evaluated_at\":").value(&open.evaluated_at)?;
         self.raw(",\"expires_at\":").value(&open.expires_at)?;
@@ -119,12 +145,21 @@ impl<'a> Json<'a> {
         match &basis.degraded {
             Some(why) => {
                 self.raw("{\"why\":").text(why)?;
-                self.raw("}}");
+                self.raw("}");
             }
             None => {
-                self.raw("null}");
+                self.raw("null");
             }
         }
+        if let Some(ended) = ended {
+            self.raw(",\"receipt_number\":").text(ended.receipt_number)?;
+            self.raw(",\"closed_at\":").value(&ended.at)?;
+            self.raw(",\"segment_changed\":").value(&ended.segment_changed)?;
+            if let Some(savings) = &ended.savings {
+                self.raw(",\"savings\":").value(savings)?;
+            }
+        }
+        self.raw("}");
         Ok(())
     }
 

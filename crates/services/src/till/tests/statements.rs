@@ -51,8 +51,8 @@ impl Subscriber for Listener {
         let mut text = String::new();
         event.record(&mut Summary(&mut text));
         let word = text.to_lowercase();
-        // A connection's own setting is of whichever story happens to open it.
-        if !["begin", "commit", "rollback", "select set_config('plan_cache_mode'"]
+        // A connection's own setting is of whichever story happens to open it, and a look at the latest session is nobody's.
+        if !["begin", "commit", "rollback", "select set_config('plan_cache_mode'", "select id from sessions"]
             .iter()
             .any(|bare| word.starts_with(bare))
         {
