@@ -52,11 +52,9 @@ pub async fn claim(
     Ok(taken.into_iter().collect())
 }
 
-/// A session that becomes a purchase.
-#[derive(Clone, Debug)]
-pub struct Sale<'a> {
-    /// Of the version that the close makes.
-    pub session: &'a Open,
+/// What a receipt says of a purchase as a whole.
+#[derive(Clone, Copy, Debug)]
+pub struct Head<'a> {
     pub number: &'a str,
     /// The card that gave something.
     pub card: Option<CardId>,
@@ -64,6 +62,14 @@ pub struct Sale<'a> {
     pub subtotal: Amount,
     pub discount: Amount,
     pub total: Amount,
+}
+
+/// A session that becomes a purchase.
+#[derive(Clone, Debug)]
+pub struct Sale<'a> {
+    /// Of the version that the close makes.
+    pub session: &'a Open,
+    pub head: Head<'a>,
 }
 
 /// A sale whose session is closed now and whose receipt is there.
@@ -125,12 +131,12 @@ pub async fn begin(
     .bind(columns.bases)
     .bind(columns.evaluated)
     .bind(columns.expiring)
-    .bind(sales.iter().map(|sale| sale.number).collect::<Vec<_>>())
-    .bind(sales.iter().map(|sale| sale.card.map(|card| card.0)).collect::<Vec<_>>())
-    .bind(sales.iter().map(|sale| i32::try_from(sale.lines).unwrap_or(i32::MAX)).collect::<Vec<_>>())
-    .bind(sales.iter().map(|sale| sale.subtotal.0).collect::<Vec<_>>())
-    .bind(sales.iter().map(|sale| sale.discount.0).collect::<Vec<_>>())
-    .bind(sales.iter().map(|sale| sale.total.0).collect::<Vec<_>>())
+    .bind(sales.iter().map(|sale| sale.head.number).collect::<Vec<_>>())
+    .bind(sales.iter().map(|sale| sale.head.card.map(|card| card.0)).collect::<Vec<_>>())
+    .bind(sales.iter().map(|sale| i32::try_from(sale.head.lines).unwrap_or(i32::MAX)).collect::<Vec<_>>())
+    .bind(sales.iter().map(|sale| sale.head.subtotal.0).collect::<Vec<_>>())
+    .bind(sales.iter().map(|sale| sale.head.discount.0).collect::<Vec<_>>())
+    .bind(sales.iter().map(|sale| sale.head.total.0).collect::<Vec<_>>())
     .bind(now)
     .fetch_all(&mut **tx)
     .await?;

@@ -11,12 +11,12 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use contract::Once;
 use contract::till::{CloseRequest, Savings, SegmentChange, TillCaller};
-use domain::{CardId, CustomerId, SegmentModelId, SessionId};
+use domain::{CustomerId, SegmentModelId, SessionId};
 use events::Event;
 use promotions::{Decision, Source};
 use store::idempotency::{Claim, Claimed};
 use store::limits;
-use store::purchases::{self, Buyer, Ending, Sale};
+use store::purchases::{self, Buyer, Ending, Head, Sale};
 use store::receipts::NewReceiptLine;
 use store::segments::Change;
 use store::sessions::{self, Open};
@@ -171,8 +171,12 @@ impl Shop {
             known.sort_unstable_by_key(|closing| closing.held.id.0);
             match self.close_known(&known).await {
                 Ok(Some(came)) => self.tell_all(known, came).await,
-                // Something is no longer as it was thought to be, or the database says why not: step by step it is told of whom.
-                Ok(None) | Err(_) => others.extend(known),
+                // Something is no longer as it was thought to be: step by step it is told of whom.
+                Ok(None) => others.extend(known),
+                Err(error) => {
+                    tracing::warn!(%error, "purchases could not be written together; they are written step by step");
+                    others.extend(known);
+                }
             }
         }
         if !others.is_empty() {
@@ -232,7 +236,7 @@ impl Shop {
         }
         let closings: Vec<(&Closing, &Open)> =
             batch.iter().filter_map(|closing| Some((closing, rows.get(&closing.held.id)?))).collect();
-        let sales: Vec<_> = closings.iter().map(|(closing, row)| closing.sale(row)).collect();
+        let sales: Vec<_> = closings.iter().map(|(closing, row)| Sale { session: row, head: closing.head() }).collect();
         let begun = match purchases::begin(&mut tx, &sales, now).await {
             Err(error) if purchases::is_taken(&error) => return Err(Broken::Misfit(Misfit::NotBegun)),
             begun => begun?,
@@ -426,25 +430,20 @@ impl Written {
 }
 
 impl Closing {
-    fn sale<'a>(&'a self, row: &'a Open) -> Sale<'a> {
-        Sale {
-            session: row,
+    pub(super) fn head(&self) -> Head<'_> {
+        let given = self.decision.lines.iter().flat_map(|line| &line.allocations);
+        let card = given.into_iter().find_map(|part| match part.source {
+            Source::Card(card) => Some(card),
+            _ => None,
+        });
+        Head {
             number: &self.request.receipt_number,
-            card: self.card(),
+            card,
             lines: self.decision.lines.len(),
             subtotal: self.decision.subtotal,
             discount: self.decision.discount,
             total: self.decision.total,
         }
-    }
-
-    /// The card that gave something.
-    pub(super) fn card(&self) -> Option<CardId> {
-        let given = self.decision.lines.iter().flat_map(|line| &line.allocations);
-        given.into_iter().find_map(|part| match part.source {
-            Source::Card(card) => Some(card),
-            _ => None,
-        })
     }
 
     /// What a stranger is told of the end; a customer more.

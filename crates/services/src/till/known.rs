@@ -135,12 +135,7 @@ impl Shop {
                 till: closing.caller.till,
                 kept: open.kept,
                 customer: open.basis.customer(),
-                number: &closing.request.receipt_number,
-                card: closing.card(),
-                lines: closing.decision.lines.len(),
-                subtotal: closing.decision.subtotal,
-                discount: closing.decision.discount,
-                total: closing.decision.total,
+                head: closing.head(),
             });
         }
         let known = Known { sales, ending: written.ending(&crowd), model: crowd.model };

@@ -4,10 +4,10 @@
 //! are written step by step.
 
 use chrono::{DateTime, Utc};
-use domain::{Amount, CardId, CustomerId, SegmentModelId, SessionId, StoreId, TillId};
+use domain::{CustomerId, SegmentModelId, SessionId, StoreId, TillId};
 use sqlx::Row as _;
 
-use super::{Edition, Ending, edition, ending};
+use super::{Edition, Ending, Head, edition, ending};
 use crate::idempotency::Claim;
 use crate::{Store, StoreError};
 
@@ -22,13 +22,7 @@ pub struct KnownSale<'a> {
     /// The version that its row has; the close makes the next one.
     pub kept: u32,
     pub customer: Option<CustomerId>,
-    pub number: &'a str,
-    /// The card that gave something.
-    pub card: Option<CardId>,
-    pub lines: usize,
-    pub subtotal: Amount,
-    pub discount: Amount,
-    pub total: Amount,
+    pub head: Head<'a>,
 }
 
 /// Purchases that are written together.
@@ -93,12 +87,12 @@ pub async fn write_known(store: &Store, known: &Known<'_>, now: DateTime<Utc>) -
         .bind(sales().map(|sale| sale.till.0).collect::<Vec<_>>())
         .bind(sales().map(|sale| i32::try_from(sale.kept).unwrap_or(i32::MAX)).collect::<Vec<_>>())
         .bind(sales().map(|sale| sale.customer.map(|id| id.0)).collect::<Vec<_>>())
-        .bind(sales().map(|sale| sale.number).collect::<Vec<_>>())
-        .bind(sales().map(|sale| sale.card.map(|id| id.0)).collect::<Vec<_>>())
-        .bind(sales().map(|sale| whole(sale.lines)).collect::<Vec<_>>())
-        .bind(sales().map(|sale| sale.subtotal.0).collect::<Vec<_>>())
-        .bind(sales().map(|sale| sale.discount.0).collect::<Vec<_>>())
-        .bind(sales().map(|sale| sale.total.0).collect::<Vec<_>>())
+        .bind(sales().map(|sale| sale.head.number).collect::<Vec<_>>())
+        .bind(sales().map(|sale| sale.head.card.map(|id| id.0)).collect::<Vec<_>>())
+        .bind(sales().map(|sale| whole(sale.head.lines)).collect::<Vec<_>>())
+        .bind(sales().map(|sale| sale.head.subtotal.0).collect::<Vec<_>>())
+        .bind(sales().map(|sale| sale.head.discount.0).collect::<Vec<_>>())
+        .bind(sales().map(|sale| sale.head.total.0).collect::<Vec<_>>())
         .bind(sales().map(|sale| sale.claim.owner).collect::<Vec<_>>())
         .bind(sales().map(|sale| sale.claim.key).collect::<Vec<_>>())
         .bind(sales().map(|sale| sale.claim.request_hash.as_slice()).collect::<Vec<_>>())
