@@ -24,8 +24,8 @@ pub(crate) struct Regulars(Mutex<Book>);
 #[derive(Debug, Default)]
 struct Book {
     buyers: HashMap<CustomerId, Buyer, RandomState>,
-    /// The segments' model in use, when somebody last looked.
-    model: Option<SegmentModelId>,
+    /// The segments' model in use, if there was one when somebody last looked; at first nobody has.
+    model: Option<Option<SegmentModelId>>,
 }
 
 impl Regulars {
@@ -34,14 +34,19 @@ impl Regulars {
     }
 
     fn has(&self, customer: CustomerId) -> bool {
-        self.book().buyers.contains_key(&customer)
+        let book = self.book();
+        book.model.is_some() && book.buyers.contains_key(&customer)
     }
 
     /// The customers as they are known; `None` when one is not.
     fn crowd(&self, customers: impl Iterator<Item = CustomerId>) -> Option<Crowd> {
         let book = self.book();
-        let buyers = customers.map(|id| Some((id, book.buyers.get(&id)?.clone()))).collect::<Option<_>>()?;
-        Some(Crowd { buyers, model: book.model })
+        let buyers: HashMap<_, _> =
+            customers.map(|id| Some((id, book.buyers.get(&id)?.clone()))).collect::<Option<_>>()?;
+        if buyers.is_empty() {
+            return Some(Crowd::default());
+        }
+        Some(Crowd { buyers, model: book.model? })
     }
 
     /// A customer was read.
@@ -72,7 +77,7 @@ impl Regulars {
             return;
         }
         let mut book = self.book();
-        book.model = crowd.model;
+        book.model = Some(crowd.model);
         for buyer in crowd.buyers.into_values() {
             book.write(Buyer { edition, ..buyer });
         }
