@@ -1,13 +1,13 @@
 //! Customers: who they are, the code they show, what they saved, and the features that their segment is made from.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use domain::code::{CodeHandle, RotatingSecret, StaticCode};
 use domain::{Amount, CustomerId, Locale, Phone, SegmentModelId};
-use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::json_text::JsonText;
 use crate::purchases::Edition;
 use crate::segments::Habits;
 use crate::segments::origins::Origin;
@@ -126,10 +126,10 @@ struct Row {
     spent: i64,
     first_purchase_at: Option<DateTime<Utc>>,
     last_purchase_at: Option<DateTime<Utc>>,
-    composition: Json<BTreeMap<String, i64>>,
+    composition: JsonText<BTreeMap<String, i64>>,
     cost: i64,
     costed: i64,
-    habits: Json<Habits>,
+    habits: JsonText<Habits>,
     segment_model: Option<Uuid>,
     segment_index: i16,
     offers_version: i64,
@@ -206,6 +206,18 @@ impl Store {
     /// What the database says.
     pub async fn customer(&self, id: CustomerId) -> Result<Option<Customer>, StoreError> {
         read(sqlx::query_as(select!("where id = $1")).bind(id.0).fetch_optional(self.pool()).await?)
+    }
+
+    /// Which writing of their rows there is now, of those of these customers who have one.
+    ///
+    /// # Errors
+    /// What the database says.
+    pub async fn editions(&self, customers: &[CustomerId]) -> Result<HashMap<CustomerId, Edition>, StoreError> {
+        let rows: Vec<(Uuid, i64)> = sqlx::query_as("select id, xmin::text::bigint from customers where id = any($1)")
+            .bind(customers.iter().map(|id| id.0).collect::<Vec<_>>())
+            .fetch_all(self.pool())
+            .await?;
+        Ok(rows.into_iter().map(|(id, edition)| (CustomerId(id), Edition(edition))).collect())
     }
 
     /// # Errors

@@ -2,6 +2,7 @@
 //! constraints that are mapped by name.
 
 mod error;
+mod json_text;
 
 pub mod accounts;
 pub mod baskets;

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use chrono::{DateTime, Utc};
 use domain::SegmentModelId;
-use sqlx::types::Json;
 use uuid::Uuid;
 
+use crate::json_text::JsonText;
 use crate::{Store, StoreError, Tx};
 
 /// What a customer bought on one day of the shop's own.
@@ -44,7 +44,7 @@ pub async fn span(tx: &mut Tx, zone: &str) -> Result<Option<(i32, i32)>, StoreEr
 
 /// What these customers spent by category, up to now.
 pub async fn compositions(tx: &mut Tx, of: &[Uuid]) -> Result<HashMap<Uuid, BTreeMap<String, i64>>, StoreError> {
-    let rows: Vec<(Uuid, Json<BTreeMap<String, i64>>)> =
+    let rows: Vec<(Uuid, JsonText<BTreeMap<String, i64>>)> =
         sqlx::query_as("select id, composition from customers where id = any($1)")
             .bind(of)
             .fetch_all(&mut **tx)

@@ -8,10 +8,10 @@ use chrono::{DateTime, Utc};
 use domain::{Amount, CardId, CustomerId, SegmentModelId, SessionId};
 use events::Event;
 use sqlx::Row as _;
-use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::idempotency::Claim;
+use crate::json_text::JsonText;
 use crate::outbox::Columns;
 use crate::receipts::NewReceiptLine;
 use crate::segments::{Change, Features, Habits};
@@ -162,12 +162,10 @@ struct BuyerRow {
     spent: i64,
     first_purchase_at: Option<DateTime<Utc>>,
     last_purchase_at: Option<DateTime<Utc>>,
-    #[sqlx(json)]
-    composition: BTreeMap<String, i64>,
+    composition: JsonText<BTreeMap<String, i64>>,
     cost: i64,
     costed: i64,
-    #[sqlx(json)]
-    habits: Habits,
+    habits: JsonText<Habits>,
     segment_model: Option<Uuid>,
     segment_index: i16,
     savings: i64,
@@ -200,10 +198,10 @@ pub async fn buyers(
             spent: row.spent,
             first_purchase_at: row.first_purchase_at,
             last_purchase_at: row.last_purchase_at,
-            composition: row.composition,
+            composition: row.composition.0,
             cost: row.cost,
             costed: row.costed,
-            habits: row.habits,
+            habits: row.habits.0,
             segment_model: row.segment_model,
             segment_index: row.segment_index,
             at_till: true,
@@ -244,8 +242,8 @@ macro_rules! ending {
         "update customers c set visits = b.visits, spent = b.spent, first_purchase_at = b.first, \
              last_purchase_at = b.last, composition = b.composition, segment_model = b.model, \
              segment_index = b.segment, savings = b.savings, cost = b.cost, costed = b.costed, habits = b.habits \
-         from unnest($9::uuid[], $10::int[], $11::bigint[], $12::timestamptz[], $13::timestamptz[], $14::jsonb[], \
-             $15::uuid[], $16::smallint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::jsonb[], $21::bigint[]) \
+         from unnest($9::uuid[], $10::int[], $11::bigint[], $12::timestamptz[], $13::timestamptz[], $14::text[], \
+             $15::uuid[], $16::smallint[], $17::bigint[], $18::bigint[], $19::bigint[], $20::text[], $21::bigint[]) \
              as b (id, visits, spent, first, last, composition, model, segment, savings, cost, costed, habits, edition) \
          where c.id = b.id"
     };
@@ -290,13 +288,13 @@ impl Ending<'_> {
             .bind(features().map(|f| f.spent).collect::<Vec<_>>())
             .bind(features().map(|f| f.first_purchase_at).collect::<Vec<_>>())
             .bind(features().map(|f| f.last_purchase_at).collect::<Vec<_>>())
-            .bind(features().map(|f| Json(&f.composition)).collect::<Vec<_>>())
+            .bind(features().map(|f| JsonText(&f.composition)).collect::<Vec<_>>())
             .bind(features().map(|f| f.segment_model).collect::<Vec<_>>())
             .bind(features().map(|f| f.segment_index).collect::<Vec<_>>())
             .bind(self.buyers.iter().map(|buyer| buyer.savings.0).collect::<Vec<_>>())
             .bind(features().map(|f| f.cost).collect::<Vec<_>>())
             .bind(features().map(|f| f.costed).collect::<Vec<_>>())
-            .bind(features().map(|f| Json(&f.habits)).collect::<Vec<_>>())
+            .bind(features().map(|f| JsonText(&f.habits)).collect::<Vec<_>>())
             .bind(self.buyers.iter().map(|buyer| buyer.edition.0).collect::<Vec<_>>())
             .bind(self.changes.iter().map(|change| change.customer).collect::<Vec<_>>())
             .bind(self.changes.iter().map(|change| &change.from).collect::<Vec<_>>())

@@ -13,6 +13,7 @@ use sqlx::types::Json;
 use std::collections::BTreeMap;
 use uuid::Uuid;
 
+use crate::json_text::JsonText;
 use crate::{Store, StoreError, Tx};
 
 pub use division::division;
@@ -28,12 +29,12 @@ pub struct Features {
     pub spent: i64,
     pub first_purchase_at: Option<DateTime<Utc>>,
     pub last_purchase_at: Option<DateTime<Utc>>,
-    #[sqlx(json)]
+    #[sqlx(try_from = "JsonText<BTreeMap<String, i64>>")]
     pub composition: BTreeMap<String, i64>,
     /// What the goods cost, and what was paid for them, over lines whose cost is known.
     pub cost: i64,
     pub costed: i64,
-    #[sqlx(json)]
+    #[sqlx(try_from = "JsonText<Habits>")]
     pub habits: Habits,
     pub segment_model: Option<Uuid>,
     pub segment_index: i16,
@@ -76,12 +77,12 @@ pub async fn write(tx: &mut Tx, features: &Features) -> Result<(), StoreError> {
         .bind(features.spent)
         .bind(features.first_purchase_at)
         .bind(features.last_purchase_at)
-        .bind(Json(&features.composition))
+        .bind(JsonText(&features.composition))
         .bind(features.segment_model)
         .bind(features.segment_index)
         .bind(features.cost)
         .bind(features.costed)
-        .bind(Json(&features.habits))
+        .bind(JsonText(&features.habits))
         .execute(&mut **tx)
         .await?;
     Ok(())
@@ -319,11 +320,13 @@ pub async fn refresh(tx: &mut Tx, whose: Whose<'_>) -> Result<u64, StoreError> {
             from touched t left join visited v on v.customer_id = t.id left join composed k on k.customer_id = t.id
         )
         update customers c set visits = f.visits, spent = f.spent, first_purchase_at = f.first,
-            last_purchase_at = f.last, composition = f.composition, cost = f.cost, costed = f.costed, habits = f.habits
+            last_purchase_at = f.last, composition = f.composition::text, cost = f.cost, costed = f.costed,
+            habits = f.habits::text
         from fresh f
         where c.id = f.id
             and (c.visits, c.spent, c.last_purchase_at) is not distinct from (f.old_visits, f.old_spent, f.old_last)
-            and (c.visits, c.spent, c.first_purchase_at, c.last_purchase_at, c.composition, c.cost, c.costed, c.habits)
+            and (c.visits, c.spent, c.first_purchase_at, c.last_purchase_at, c.composition::jsonb, c.cost, c.costed,
+                c.habits::jsonb)
                 is distinct from (f.visits, f.spent, f.first, f.last, f.composition, f.cost, f.costed, f.habits)"
     );
     let nothing = Json(Habits::default());

@@ -124,7 +124,7 @@ async fn every_line_is_accounted_for_and_a_second_import_changes_nothing() {
     assert_eq!(scene.text("select offerable || category from products where sku = 'POST'").await, "falseother");
     // Features follow in the same transaction.
     assert_eq!(
-        scene.text("select visits || ' ' || spent || ' ' || composition::text || name from customers where external_id = '17850'").await,
+        scene.text("select visits || ' ' || spent || ' ' || composition::jsonb::text || name from customers where external_id = '17850'").await,
         "1 3679 {\"other\": 3679}"
     );
 
@@ -151,7 +151,8 @@ fn long_file() -> String {
 
 #[tokio::test]
 async fn a_file_may_come_back_to_a_receipt_however_few_customers_fit_in_memory() {
-    let features = "select string_agg(external_id || ':' || visits || ':' || spent || ':' || composition::text, ' '
+    let features =
+        "select string_agg(external_id || ':' || visits || ':' || spent || ':' || composition::jsonb::text, ' '
         order by external_id) from customers";
     let mut seen = Vec::new();
     for most_customers in [MOST_CUSTOMERS, 2] {

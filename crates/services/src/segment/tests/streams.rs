@@ -118,8 +118,10 @@ async fn random_streams_keep_up_what_the_receipts_say() {
     for seed in 0..6 {
         stream(&scene, &stores, seed).await;
     }
-    assert!(scene.count("select count(*) from customers where (habits ->> 'gap_squares')::bigint > 0").await > 5);
-    assert!(scene.count("select count(*) from customers where (habits ->> 'returns')::int > 0").await > 5);
+    assert!(
+        scene.count("select count(*) from customers where (habits::jsonb ->> 'gap_squares')::bigint > 0").await > 5
+    );
+    assert!(scene.count("select count(*) from customers where (habits::jsonb ->> 'returns')::int > 0").await > 5);
     let kept = scene.features().await;
     scene.run("update customers set habits = default, cost = 7, costed = 1, visits = 9").await;
     let mut tx = scene.shop.store.begin().await.unwrap();

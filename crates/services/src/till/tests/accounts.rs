@@ -37,7 +37,7 @@ impl Scene {
     async fn is_in_order(&self) {
         assert_eq!(self.shop.store.audit_limits().await.unwrap(), []);
         let features = "select coalesce(string_agg(concat_ws(' ', id, visits, spent, first_purchase_at, last_purchase_at, \
-            composition), '; ' order by id), '') from customers";
+            composition::jsonb), '; ' order by id), '') from customers";
         let kept: String = sqlx::query_scalar(features).fetch_one(&self.pool).await.unwrap();
         let mut tx = self.shop.store.begin().await.unwrap();
         store::segments::refresh(&mut tx, Whose::Everybody).await.unwrap();

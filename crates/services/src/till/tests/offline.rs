@@ -60,7 +60,7 @@ async fn granted(scene: &Scene, guest: &Guest) -> GrantId {
 /// Savings, visits, spend by category, what the grant gave, what was over, receipts, events.
 async fn totals(scene: &Scene, guest: &Guest) -> Value {
     sqlx::query_scalar(
-        "select jsonb_build_array(c.savings, c.visits, c.spent, c.composition, \
+        "select jsonb_build_array(c.savings, c.visits, c.spent, c.composition::jsonb, \
              (select sum(spent) from grants g where g.customer_id = c.id), \
              (select sum(o.over_bound) from offline_receipts o join receipts r on r.id = o.receipt_id \
                  where r.customer_id = c.id), \
