@@ -1,5 +1,5 @@
-//! Closes of which everything is known: baskets that are kept as they were quoted and hold nothing of a limit, by customers
-//! whom memory has as their rows have them. They are one statement, which says itself whether all of that is still so.
+//! Closes of which everything is known: baskets that hold nothing of a limit, by customers whom memory has as their rows
+//! have them. They are one statement, which says itself whether all of that is still so.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -109,8 +109,8 @@ impl Book {
 impl Shop {
     pub(super) fn is_known(&self, closing: &Closing) -> bool {
         closing.held.open().is_some_and(|open| {
-            let kept = open.kept == open.version && !open.limited && !open.doubtful;
-            kept && open.basis.customer().is_none_or(|customer| self.counter.regulars.has(customer))
+            let sure = !open.limited && !open.doubtful;
+            sure && open.basis.customer().is_none_or(|customer| self.counter.regulars.has(customer))
         })
     }
 
@@ -126,7 +126,7 @@ impl Shop {
             let mut ended = closing.ended(now);
             if let Some(buyer) = open.basis.customer().and_then(|id| crowd.buyers.get_mut(&id)) {
                 ended.savings = Some(closing.saves(buyer));
-                let purchase = open.basis.purchase(&closing.decision, now);
+                let purchase = open.basis.purchase(&closing.decided.decision, now);
                 let currency = Some(closing.shop.settings.currency);
                 let counted = self.count_known(&mut buyer.features, &purchase, crowd.model, currency, now)?;
                 let Some(counted) = counted else { return Ok(None) };
@@ -138,9 +138,11 @@ impl Shop {
                 session: closing.held.id,
                 store: open.store,
                 till: closing.caller.till,
-                kept: open.kept,
+                version: open.version.saturating_add(1),
                 customer: open.basis.customer(),
                 head: closing.head(),
+                // One that the journal has not come to yet is written once, as it is paid.
+                quote: if open.kept == open.version { None } else { Some(open.row(closing.held.id)?) },
             });
         }
         let known = Known { sales, ending: written.ending(&crowd), model: crowd.model };

@@ -9,9 +9,10 @@ use sqlx::Row as _;
 
 use super::{Edition, Ending, Head, edition, ending};
 use crate::idempotency::Claim;
+use crate::sessions::Open;
 use crate::{Store, StoreError};
 
-/// A session that is kept as it was quoted, and is paid.
+/// A session that is paid.
 #[derive(Clone, Debug)]
 pub struct KnownSale<'a> {
     pub claim: Claim<'a>,
@@ -19,10 +20,12 @@ pub struct KnownSale<'a> {
     pub store: StoreId,
     /// The till that is paid.
     pub till: TillId,
-    /// The version that its row has; the close makes the next one.
-    pub kept: u32,
+    /// The version that the close makes.
+    pub version: u32,
     pub customer: Option<CustomerId>,
     pub head: Head<'a>,
+    /// The quote, where it is not kept yet as it is paid; else its row has the version before.
+    pub quote: Option<Open>,
 }
 
 /// Purchases that are written together.
@@ -44,18 +47,30 @@ const NOT_SO: &str = "KV001";
 const KNOWN: &str = concat!(
     "with sale as (select s.* from (select set_config('lock_timeout', '5000', true) offset 0) p, \
          unnest($36::uuid[], $37::uuid[], $38::uuid[], $39::int[], $40::uuid[], $41::text[], $42::uuid[], $43::int[], \
-             $44::bigint[], $45::bigint[], $46::bigint[], $47::uuid[], $48::text[], $49::bytea[]) with ordinality \
-             as s (id, store, till, kept, customer, number, card, lines, subtotal, discount, total, owner, key, hash, place)), \
+             $44::bigint[], $45::bigint[], $46::bigint[], $47::uuid[], $48::text[], $49::bytea[], $51::bigint[], $52::text[], \
+             $53::timestamptz[], $54::timestamptz[]) with ordinality \
+             as s (id, store, till, version, customer, number, card, lines, subtotal, discount, total, owner, key, hash, \
+             revision, basis, evaluated, expires, place)), \
      keyed as (insert into idempotency_keys (owner, key, request_hash, session_id, session_version, created_at) \
-         select owner, key, hash, id, kept + 1, $35 from sale order by owner, key collate \"C\" returning 1), \
-     closed as (update sessions set till_id = sale.till, state = 'closed', version = sale.kept + 1, \
+         select owner, key, hash, id, version, $35 from sale order by owner, key collate \"C\" returning 1), \
+     kept as (update sessions set till_id = sale.till, state = 'closed', version = sale.version, \
              customer_id = sale.customer \
-         from sale where sessions.id = sale.id and sessions.state = 'open' and sessions.store_id = sale.store \
-             and sessions.version = sale.kept and (select count(*) from keyed) > 0 returning sale.place), \
+         from sale where sale.basis is null and sessions.id = sale.id and sessions.state = 'open' \
+             and sessions.store_id = sale.store and sessions.version = sale.version - 1 \
+             and (select count(*) from keyed) > 0 returning sale.id), \
+     fresh as (insert into sessions (id, store_id, till_id, state, version, customer_id, revision, basis, evaluated_at, \
+             expires_at) \
+         select id, store, till, 'closed', version, customer, revision, basis, evaluated, expires from sale \
+         where basis is not null and (select count(*) from keyed) > 0 and (select count(*) from kept) >= 0 \
+         on conflict (id) do update set till_id = excluded.till_id, state = 'closed', version = excluded.version, \
+             customer_id = excluded.customer_id, revision = excluded.revision, basis = excluded.basis, \
+             evaluated_at = excluded.evaluated_at, expires_at = excluded.expires_at \
+         where sessions.state = 'open' and sessions.store_id = excluded.store_id \
+             and sessions.version < excluded.version returning id), \
      sold as (insert into receipts (source, session_id, store_id, till_id, number, customer_id, kind, at, lines, \
              subtotal, discount, total) \
          select 'till', id, store, till, number, customer, 'sale', $35, lines, subtotal, discount, total \
-         from sale join closed using (place) returning session_id, id), \
+         from sale join (table kept union all table fresh) closed using (id) returning session_id, id), \
      line as (insert into receipt_lines (receipt_id, position, sku, quantity, unit_price, discount, unit_cost, allocations) \
          select sold.id, l.position, l.sku, l.quantity, l.unit_price, l.discount, l.unit_cost, l.allocations \
          from ",
@@ -85,7 +100,7 @@ pub async fn write_known(store: &Store, known: &Known<'_>, now: DateTime<Utc>) -
         .bind(sales().map(|sale| sale.session.0).collect::<Vec<_>>())
         .bind(sales().map(|sale| sale.store.0).collect::<Vec<_>>())
         .bind(sales().map(|sale| sale.till.0).collect::<Vec<_>>())
-        .bind(sales().map(|sale| i32::try_from(sale.kept).unwrap_or(i32::MAX)).collect::<Vec<_>>())
+        .bind(sales().map(|sale| i32::try_from(sale.version).unwrap_or(i32::MAX)).collect::<Vec<_>>())
         .bind(sales().map(|sale| sale.customer.map(|id| id.0)).collect::<Vec<_>>())
         .bind(sales().map(|sale| sale.head.number).collect::<Vec<_>>())
         .bind(sales().map(|sale| sale.head.card.map(|id| id.0)).collect::<Vec<_>>())
@@ -97,6 +112,10 @@ pub async fn write_known(store: &Store, known: &Known<'_>, now: DateTime<Utc>) -
         .bind(sales().map(|sale| sale.claim.key).collect::<Vec<_>>())
         .bind(sales().map(|sale| sale.claim.request_hash.as_slice()).collect::<Vec<_>>())
         .bind(known.model.map(|id| id.0))
+        .bind(sales().map(|sale| sale.quote.as_ref()?.revision).collect::<Vec<_>>())
+        .bind(sales().map(|sale| Some(sale.quote.as_ref()?.basis.as_str())).collect::<Vec<_>>())
+        .bind(sales().map(|sale| Some(sale.quote.as_ref()?.evaluated_at)).collect::<Vec<_>>())
+        .bind(sales().map(|sale| Some(sale.quote.as_ref()?.expires_at)).collect::<Vec<_>>())
         .fetch_one(store.pool())
         .await;
     match written {

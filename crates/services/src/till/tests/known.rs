@@ -73,6 +73,41 @@ async fn one_statement_writes_what_four_write() {
     }
 }
 
+/// What the journal has not come to is written once: as it is paid.
+#[tokio::test]
+async fn a_basket_that_is_not_written_yet_is_written_as_it_is_paid() {
+    let scene = Scene::set_at(Pace::swift()).await;
+    let (known, steps) = (scene.guest().await, scene.guest().await);
+    warmed(&scene).await;
+    let put = async |guest: &Guest, id, lines| {
+        scene.shop.counter.journal.be_busy();
+        scene.put(id, basket(Some(guest.code.as_str()), lines)).await.unwrap()
+    };
+    for (n, written) in [false, true, false].into_iter().enumerate() {
+        let mut statements = Vec::new();
+        for (guest, name) in [(&known, format!("known-{n}")), (&steps, format!("steps-{n}"))] {
+            let id = scene.id();
+            scene.quoted(guest, BASKETS[2]).await;
+            if written {
+                // The version before is.
+                put(guest, id, BASKETS[0]).await;
+                scene.shop.settle().await;
+            }
+            let session = put(guest, id, BASKETS[1]).await;
+            if guest.id == steps.id {
+                scene.shop.counter.regulars.forget([guest.id].into_iter());
+            }
+            let close = async { scene.close(&session, &name, &name).await.unwrap() };
+            statements.push(counted(close).await.0);
+            scene.shop.settle().await;
+        }
+        assert_eq!(statements, [ONE, STEP_BY_STEP]);
+        assert_eq!(traces(&scene, &known).await, traces(&scene, &steps).await);
+        scene.advance(3_600);
+    }
+    assert_eq!(scene.count("select count(*) from receipts where number like 'known%'").await, 3);
+}
+
 #[tokio::test]
 async fn one_statement_moves_customers_between_segments_as_four_do() {
     let scene = Scene::set_at(Pace::swift()).await;
