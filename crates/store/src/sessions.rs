@@ -15,8 +15,10 @@ use crate::outbox::Columns;
 use crate::{Store, StoreError, Tx};
 
 mod codes;
+mod fresh;
 
 pub use codes::{CodeUse, bind_code, code_use, use_code};
+pub use fresh::enter;
 
 /// A table of sessions of more pages than this (64 MB) is cleared part by part.
 const WHOLE: u64 = 8_192;
@@ -278,6 +280,9 @@ const KEEP: &str = "insert into sessions (id, store_id, till_id, state, version,
 /// # Errors
 /// [`StoreError::Busy`] when another call holds one of them for more than five seconds.
 pub async fn keep(store: &Store, batch: &[Open]) -> Result<Vec<SessionId>, StoreError> {
+    if batch.is_empty() {
+        return Ok(Vec::new());
+    }
     upsert(batch, store.pool()).await
 }
 

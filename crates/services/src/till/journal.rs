@@ -18,8 +18,10 @@ use super::batch::Batches;
 use super::counter::Place;
 use crate::Shop;
 
-/// Sessions of one statement.
-const MOST: usize = 1_024;
+/// Sessions of one statement: more do not make one cheaper, and fill memory that is cold.
+const MOST: usize = 256;
+/// So many new ones are worth a transaction of their own.
+const WORTH: usize = 16;
 /// When this many were written at once the shop is busy.
 const BUSY: usize = 24;
 /// What a busy shop gives its baskets to grow before they are written.
@@ -116,23 +118,40 @@ impl Shop {
     }
 
     async fn write_all(&self, entries: Vec<Entry>) {
-        let (mut batch, mut waiting) = (Vec::with_capacity(entries.len()), Vec::new());
+        let all = entries.len() >= MOST;
+        let (mut batch, mut fresh, mut waiting) = (Vec::new(), Vec::new(), Vec::new());
         for entry in entries {
             match entry {
                 Entry::Now(row, tell) => {
                     waiting.push((row.id, tell));
                     batch.push(row);
                 }
-                Entry::Later(id) => batch.extend(self.as_it_is_now(id)),
+                Entry::Later(id) => match self.as_it_is_now(id) {
+                    Some((row, true)) => fresh.push(row),
+                    Some((row, false)) => batch.push(row),
+                    None => {}
+                },
             }
         }
-        if batch.is_empty() {
+        if batch.is_empty() && fresh.is_empty() {
             tokio::time::sleep(BLINK).await;
             return;
         }
-        let busy = batch.len() >= BUSY;
+        let busy = batch.len() + fresh.len() >= BUSY;
         self.counter.journal.busy.store(busy, Ordering::Relaxed);
-        match sessions::keep(&self.store, &batch).await {
+        let entered = match fresh.len() {
+            WORTH.. => sessions::enter(&self.store, &fresh).await,
+            _ => Ok(false),
+        };
+        if let Ok(true) = entered {
+            fresh.drain(..).for_each(|row| self.mind(&row, true));
+        }
+        batch.append(&mut fresh);
+        let kept = match entered {
+            Ok(_) => sessions::keep(&self.store, &batch).await,
+            Err(error) => Err(error),
+        };
+        match kept {
             Ok(kept) => {
                 let kept: HashSet<SessionId> = kept.into_iter().collect();
                 for (id, tell) in waiting {
@@ -142,7 +161,7 @@ impl Shop {
                 for row in &batch {
                     self.mind(row, kept.contains(&row.id));
                 }
-                if busy {
+                if busy && !all {
                     tokio::time::sleep(MOMENT).await;
                 }
             }
@@ -156,7 +175,8 @@ impl Shop {
         }
     }
 
-    fn as_it_is_now(&self, id: SessionId) -> Option<Open> {
+    /// The row, and whether it is the session's first.
+    fn as_it_is_now(&self, id: SessionId) -> Option<(Open, bool)> {
         let place = self.counter.known(id)?;
         let Ok(mut place) = place.try_lock() else {
             // Somebody is at it: what they leave is what is written.
@@ -168,7 +188,9 @@ impl Shop {
             return None;
         }
         open.unwritten = false;
-        open.row(id).inspect_err(|error| tracing::error!(session = %id, %error, "a session cannot be written")).ok()
+        let row =
+            open.row(id).inspect_err(|error| tracing::error!(session = %id, %error, "a session cannot be written"));
+        Some((row.ok()?, open.kept == 0))
     }
 
     async fn try_again(&self, rows: impl Iterator<Item = Open>, error: &StoreError) {

@@ -6,6 +6,7 @@ mod day;
 mod explain;
 mod grants;
 mod identify;
+mod journal;
 mod keys;
 mod known;
 mod offline;
