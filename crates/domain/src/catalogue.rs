@@ -2,18 +2,19 @@
 
 use std::borrow::{Borrow, Cow};
 use std::fmt;
-use std::sync::Arc;
 
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use smol_str::SmolStr;
 
 use crate::Amount;
 
-/// A stock-keeping unit: 1 to 64 visible characters, as the chain writes it. Cheap to clone: a basket takes it from the catalogue.
+/// A stock-keeping unit: 1 to 64 visible characters, as the chain writes it. Cheap to clone: a basket takes it from the catalogue,
+/// and most are kept in their place. Counted references were slower: every processor that quotes counts the same few products.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(value_type = String, example = "espresso"))]
-pub struct Sku(Arc<str>);
+pub struct Sku(SmolStr);
 
 impl Sku {
     pub const MAX_CHARS: usize = 64;
@@ -77,11 +78,11 @@ impl<'de> Deserialize<'de> for Sku {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(value_type = String))]
-pub struct CategoryId(Arc<str>);
+pub struct CategoryId(SmolStr);
 
 impl CategoryId {
     #[must_use]
-    pub fn new(name: impl Into<Arc<str>>) -> Self {
+    pub fn new(name: impl Into<SmolStr>) -> Self {
         Self(name.into())
     }
 
