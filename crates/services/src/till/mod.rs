@@ -42,6 +42,7 @@ use store::shop::Settings;
 use crate::Shop;
 use crate::snapshot::Snapshot;
 
+pub(crate) use batch::Batches;
 pub(crate) use counter::Counter;
 pub(crate) use keys::KeyRing;
 pub use keys::hash_key;
@@ -228,14 +229,14 @@ impl TillApi for Shop {
 fn as_session(
     id: SessionId,
     open: &counter::OpenSession,
-    decision: &promotions::Decision,
+    settled: &promotions::Settlement,
     shop: &Snapshot,
     caller: &TillCaller,
     explain: Option<Locale>,
 ) -> Result<Session, StoreError> {
     // So every test of a quote is one of its JSON as well.
-    debug_assert!(told::json(id, open, decision, shop, caller, None).is_ok());
-    let mut session = answer::session(id, open, decision, shop, caller);
+    debug_assert!(told::json(id, open, settled, shop, caller, None).is_ok());
+    let mut session = answer::session(id, open, &settled.decision(), shop, caller);
     session.explanation =
         explain.map(|language| explain::explanation(&open.basis.facts, &open.rules, language, session.currency));
     Ok(session)

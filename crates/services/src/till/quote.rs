@@ -8,7 +8,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use contract::Refusal;
 use contract::till::{QuoteMode, SessionRequest, TillCaller};
 use domain::{Card, CardId, CardReason, CodeKind, Currency, CustomerCode, CustomerId, Locale, SessionId, SessionState};
-use promotions::{ChosenCard, Decision, Facts};
+use promotions::{ChosenCard, Facts, Settlement};
 use store::{StoreError, sessions};
 
 use super::basis::Basis;
@@ -32,7 +32,7 @@ const FIELD: &str = "/customer_code";
 
 /// How a quote is told: as a session, or as its JSON; with the reasons, in the language that somebody wants them in.
 pub(super) type Tell<T> =
-    fn(SessionId, &OpenSession, &Decision, &Snapshot, &TillCaller, Option<Locale>) -> Result<T, StoreError>;
+    fn(SessionId, &OpenSession, &Settlement, &Snapshot, &TillCaller, Option<Locale>) -> Result<T, StoreError>;
 
 impl Shop {
     pub(super) async fn quote<T>(
@@ -145,10 +145,10 @@ impl Shop {
         }
         basis.facts.card = choose(buyer.as_ref(), request.card_id, shop.settings.redeem_with_static_code, at)?;
         let limited = is_limited(&basis.facts, &rules, standing);
-        let decision = if limited {
+        let settled = if limited {
             Box::pin(self.evaluate_within_limits(id, &mut basis.facts, &rules, now)).await?
         } else {
-            promotions::evaluate(&basis.facts, &rules)
+            promotions::settle(&basis.facts, &rules)
         };
         let open = OpenSession {
             store: caller.store,
@@ -167,7 +167,7 @@ impl Shop {
             doubtful: false,
         };
         if mode != QuoteMode::Stored {
-            return Ok(tell(id, &open, &decision, shop, caller, request.explain)?);
+            return Ok(tell(id, &open, &settled, shop, caller, request.explain)?);
         }
         // A rotating code is bound to its session before anything rests on it.
         if let Some((customer, step)) = buyer.and_then(|buyer| buyer.binds)
@@ -176,12 +176,12 @@ impl Shop {
             return Err(codes::replayed().into());
         }
         if limited {
-            let (open, decision) = Box::pin(self.keep_limited(caller, id, open, decision)).await?;
-            let told = tell(id, &open, &decision, shop, caller, request.explain)?;
+            let (open, settled) = Box::pin(self.keep_limited(caller, id, open, settled)).await?;
+            let told = tell(id, &open, &settled, shop, caller, request.explain)?;
             held.put(open);
             return Ok(told);
         }
-        let told = tell(id, &open, &decision, shop, caller, request.explain)?;
+        let told = tell(id, &open, &settled, shop, caller, request.explain)?;
         self.keep_open(held, open).await?;
         Ok(told)
     }
@@ -206,7 +206,7 @@ impl Shop {
     fn buyer_known(&self, request: &SessionRequest, standing: Option<&OpenSession>) -> Option<Buyer> {
         let text = request.customer_code.as_deref()?;
         let code = CustomerCode::parse(text).ok()?;
-        let guest = self.guests.get(&code, self.clock.now(), self.pace.guest)?;
+        let guest = self.guest(&code)?;
         let kind = code.kind();
         let enough = kind == CodeKind::Static || is_proven(text, standing);
         enough.then_some(Buyer { guest, kind, binds: None, degraded: None })

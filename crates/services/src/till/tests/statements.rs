@@ -105,6 +105,37 @@ async fn a_basket_that_grows_is_written_and_nothing_is_read() {
     assert_eq!(count, 0, "{seen:#?}");
 }
 
+/// A basket that grows for minutes waits for no customer to be read, and what changes about them counts within seconds.
+#[tokio::test]
+async fn whoever_is_still_at_the_till_is_looked_for_behind_the_answer() {
+    let scene = Scene::set_at(Pace::swift()).await;
+    let guest = scene.guest().await;
+    let request = basket(Some(guest.code.as_str()), &[("espresso", 2)]);
+    let id = scene.id();
+    let scan = async |seconds| {
+        scene.advance(seconds);
+        let (_, seen) = counted(async { scene.put(id, request.clone()).await.unwrap() }).await;
+        scene.shop.guests.settle().await;
+        seen.iter().filter(|sql| sql.starts_with("select id, external_id")).count()
+    };
+    scene.put(id, request.clone()).await.unwrap();
+    for _ in 0..10 {
+        assert_eq!(scan(3).await, 0, "known for longer than five seconds");
+    }
+    assert_eq!(scan(4).await, 0);
+    scene.change("update customers set name = 'Somebody else'").await;
+    assert_eq!(scan(1).await, 0, "seen a second ago");
+    assert_eq!(scan(2).await, 0, "it is this one that has them looked for");
+    assert_eq!(scan(1).await, 1, "and they have changed");
+    let read = [scan(3).await, scan(57).await];
+    assert_eq!(read, [0, 1], "who was away is read");
+    let mut read = 0;
+    for _ in 0..25 {
+        read += scan(3).await;
+    }
+    assert_eq!(read, 1, "after a minute everybody is read whole");
+}
+
 /// Where other processes may hold the same session, everything is read before and written before the answer.
 #[tokio::test]
 async fn among_several_processes_a_put_is_four_statements() {
