@@ -20,6 +20,7 @@ mod qualify;
 mod rules;
 mod scene;
 mod select;
+mod settlement;
 mod trace;
 mod wish;
 mod words;
@@ -37,10 +38,17 @@ pub use explanation::{Explanation, Outcome, Subject, Unmet, Verdict, WhyNot};
 pub use facts::{ChosenCard, Coupon, Customer, Facts, Line, Room, Standing};
 pub use problem::{Problem, Problems};
 pub use rules::Rules;
+pub use settlement::{Part, SettledLine, Settlement};
 
 /// Decides what the basket costs.
 #[must_use]
 pub fn evaluate(facts: &Facts, rules: &Rules) -> Decision {
+    settle(facts, rules).decision()
+}
+
+/// Decides the same, in numbers: for whoever tells it and keeps nothing.
+#[must_use]
+pub fn settle(facts: &Facts, rules: &Rules) -> Settlement {
     decide::decide(facts, rules, &mut trace::Off)
 }
 
@@ -48,7 +56,7 @@ pub fn evaluate(facts: &Facts, rules: &Rules) -> Decision {
 #[must_use]
 pub fn explain(facts: &Facts, rules: &Rules) -> Explanation {
     let mut recorder = trace::Recorder::default();
-    let decision = decide::decide(facts, rules, &mut recorder);
+    let decision = decide::decide(facts, rules, &mut recorder).decision();
     let mut verdicts = recorder.0;
     verdicts.sort_by_key(|verdict| rules.order(&verdict.subject));
     Explanation { decision, verdicts }

@@ -6,10 +6,10 @@
 use contract::till::{CloseRequest, Session, TillCaller};
 use contract::{IdempotencyKey, Once, Refusal};
 use domain::{Amount, SessionId, SessionState};
-use promotions::Decision;
 use store::idempotency::{self, Claimed};
 
 use super::answer;
+use super::closer::Decided;
 use super::counter::{Held, Session as Found};
 use super::once::{again, claim, reused};
 use super::{Stop, session_not_found, session_not_open, stored_session};
@@ -62,14 +62,14 @@ impl Shop {
                 }
             }
             Found::Open(held) => {
-                let decision = self.check_payable(caller, &held, request).await?;
-                self.close_held(caller, held, decision, &claim, request).await
+                let decided = self.check_payable(caller, &held, request).await?;
+                self.close_held(caller, held, decided, &claim, request).await
             }
         }
     }
 
     /// The decision that is paid.
-    async fn check_payable(&self, caller: &TillCaller, held: &Held, request: &CloseRequest) -> Result<Decision, Stop> {
+    async fn check_payable(&self, caller: &TillCaller, held: &Held, request: &CloseRequest) -> Result<Decided, Stop> {
         let open = held.open().filter(|open| open.store == caller.store).ok_or_else(session_not_found)?;
         if open.basis.facts.lines.is_empty() {
             let detail = "There is nothing in this session to sell.";
@@ -79,14 +79,15 @@ impl Shop {
         if open.expires_at <= now {
             return Err(stale("The quote has expired: put the session again.").into());
         }
-        let decision = open.decide();
+        let decided = Decided::of(open.settle());
+        let decision = &decided.decision;
         if request.paid != decision.total {
             return Err(paid_mismatch(decision.total, request.paid).into());
         }
-        if !self.still_holds(open, &decision, now).await? {
+        if !self.still_holds(open, decision, now).await? {
             return Err(stale("A campaign or coupon of this quote no longer applies: put the session again.").into());
         }
-        Ok(decision)
+        Ok(decided)
     }
 
     /// What the session is answered with before it is closed.

@@ -13,7 +13,7 @@ use contract::Once;
 use contract::till::{CloseRequest, Savings, SegmentChange, TillCaller};
 use domain::{CustomerId, SegmentModelId, SessionId};
 use events::Event;
-use promotions::{Decision, Source};
+use promotions::{Decision, Settlement, Source};
 use store::idempotency::{Claim, Claimed};
 use store::limits;
 use store::purchases::{self, Buyer, Ending, Head, Sale};
@@ -70,13 +70,25 @@ pub(super) struct Closing {
     pub held: Held,
     pub key: Key,
     pub request: CloseRequest,
-    pub decision: Decision,
+    pub decided: Decided,
     /// What it was quoted from: products have their names here.
     pub shop: Arc<Snapshot>,
     tell: oneshot::Sender<Closed>,
 }
 
 type Closed = Result<Once<()>, Stop>;
+
+/// What is paid: in numbers, as it is told, and in full, as it is written down.
+pub(super) struct Decided {
+    pub settled: Settlement,
+    pub decision: Decision,
+}
+
+impl Decided {
+    pub(super) fn of(settled: Settlement) -> Self {
+        Self { decision: settled.decision(), settled }
+    }
+}
 
 /// A claim that outlives its call.
 pub(super) struct Key {
@@ -134,14 +146,14 @@ impl Shop {
         &self,
         caller: &TillCaller,
         held: Held,
-        decision: Decision,
+        decided: Decided,
         claim: &Claim<'_>,
         request: &CloseRequest,
     ) -> Closed {
         let shop = self.snapshot().await?;
         let key = Key { owner: claim.owner, key: claim.key.to_owned(), request_hash: claim.request_hash };
         let (tell, mut told) = oneshot::channel();
-        let closing = Closing { caller: caller.clone(), held, key, request: request.clone(), decision, shop, tell };
+        let closing = Closing { caller: caller.clone(), held, key, request: request.clone(), decided, shop, tell };
         if self.counter.closer.paid.join(closing) {
             self.send_closer();
         }
@@ -261,7 +273,7 @@ impl Shop {
             if let Some(id) = open.basis.customer() {
                 let buyer = crowd.buyers.get_mut(&id).ok_or(Broken::Misfit(Misfit::CustomerGone))?;
                 ended.savings = Some(closing.saves(buyer));
-                let purchase = open.basis.purchase(&closing.decision, now);
+                let purchase = open.basis.purchase(&closing.decided.decision, now);
                 let currency = Some(closing.shop.settings.currency);
                 let counted =
                     self.count_in(&mut tx, &mut buyer.features, &purchase, crowd.model, currency, now).await?;
@@ -284,10 +296,10 @@ impl Shop {
         receipt: i64,
         ended: &Ended<'_>,
     ) -> Result<(), StoreError> {
-        let Closing { held, decision, shop, caller, .. } = closing;
+        let Closing { held, decided: Decided { settled, decision }, shop, caller, .. } = closing;
         written.events.push(self.closed_event(closing, open, ended.at)?);
         written.lines.push((receipt, open.basis.sold(decision)?));
-        let body = told::closed_json(held.id, open, decision, shop, caller, ended)?;
+        let body = told::closed_json(held.id, open, settled, shop, caller, ended)?;
         written.came.push(Came::Closed(held.id, open.version.saturating_add(1), body));
         Ok(())
     }
@@ -297,7 +309,7 @@ impl Shop {
         let limited: Vec<_> = closings
             .iter()
             .filter(|(closing, _)| closing.held.open().is_some_and(|open| open.limited))
-            .map(|(closing, _)| (closing.held.id, uses(&closing.decision)))
+            .map(|(closing, _)| (closing.held.id, uses(&closing.decided.decision.uses)))
             .collect();
         if limited.is_empty() {
             return Ok(());
@@ -431,7 +443,8 @@ impl Written {
 
 impl Closing {
     pub(super) fn head(&self) -> Head<'_> {
-        let given = self.decision.lines.iter().flat_map(|line| &line.allocations);
+        let decision = &self.decided.decision;
+        let given = decision.lines.iter().flat_map(|line| &line.allocations);
         let card = given.into_iter().find_map(|part| match part.source {
             Source::Card(card) => Some(card),
             _ => None,
@@ -439,10 +452,10 @@ impl Closing {
         Head {
             number: &self.request.receipt_number,
             card,
-            lines: self.decision.lines.len(),
-            subtotal: self.decision.subtotal,
-            discount: self.decision.discount,
-            total: self.decision.total,
+            lines: decision.lines.len(),
+            subtotal: decision.subtotal,
+            discount: decision.discount,
+            total: decision.total,
         }
     }
 
@@ -453,7 +466,7 @@ impl Closing {
 
     /// Counts what its customer saves, and gives all that they have saved.
     pub(super) fn saves(&self, buyer: &mut Buyer) -> Savings {
-        buyer.savings += self.decision.discount;
+        buyer.savings += self.decided.decision.discount;
         Savings { amount: buyer.savings, currency: self.shop.settings.currency }
     }
 }

@@ -10,7 +10,7 @@ use chrono::{DateTime, Utc};
 use contract::Refusal;
 use domain::{CustomerId, SessionId, SessionState, StoreId, TillId};
 use foldhash::quality::RandomState;
-use promotions::{Decision, Rules};
+use promotions::{Decision, Rules, Settlement};
 use store::StoreError;
 use store::sessions::{Open, Stored};
 use tokio::sync::{Mutex as Queue, OwnedMutexGuard, oneshot};
@@ -285,7 +285,7 @@ impl Shop {
         let basis = Basis::read(&stored.basis)?;
         let rules = self.rules_of(stored.revision).await?;
         // What its holds are is in the ledger, whatever became of this process.
-        let limited = !promotions::evaluate(&basis.facts, &rules).uses.is_empty();
+        let limited = !promotions::settle(&basis.facts, &rules).uses.is_empty();
         Ok(OpenSession {
             store: stored.store,
             till: stored.till,
@@ -308,7 +308,12 @@ impl Shop {
 impl OpenSession {
     /// The decision, which is the same whenever it is made (law 6).
     pub(super) fn decide(&self) -> Decision {
-        promotions::evaluate(&self.basis.facts, &self.rules)
+        self.settle().decision()
+    }
+
+    /// The same in numbers.
+    pub(super) fn settle(&self) -> Settlement {
+        promotions::settle(&self.basis.facts, &self.rules)
     }
 
     /// As the store keeps it.

@@ -63,7 +63,7 @@ impl Shop {
         open: &OpenSession,
         now: DateTime<Utc>,
     ) -> Result<Event, StoreError> {
-        let (basis, decision, caller) = (&open.basis, &closing.decision, &closing.caller);
+        let (basis, decision, caller) = (&open.basis, &closing.decided.decision, &closing.caller);
         let lines = (0..).zip(basis.facts.lines.iter().zip(&decision.lines));
         let purchase = Purchase {
             what: "closed",

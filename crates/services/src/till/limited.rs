@@ -4,7 +4,7 @@
 use chrono::{DateTime, TimeDelta, Utc};
 use contract::till::TillCaller;
 use domain::SessionId;
-use promotions::{Decision, Facts, Room, Rules};
+use promotions::{Decision, Facts, Room, Rules, Settlement};
 use store::limits::{self, Account, Holder, Reserved, Use};
 use store::sessions;
 
@@ -25,7 +25,7 @@ impl Shop {
         facts: &mut Facts,
         rules: &Rules,
         now: DateTime<Utc>,
-    ) -> Result<Decision, Stop> {
+    ) -> Result<Settlement, Stop> {
         let accounts = rules.accounts(facts);
         if !accounts.is_empty() {
             let wanted: Vec<Account<'_>> =
@@ -37,7 +37,7 @@ impl Shop {
                 .map(|(account, room)| Room { key: account.key, left: room.left, elsewhere: room.elsewhere })
                 .collect();
         }
-        Ok(promotions::evaluate(facts, rules))
+        Ok(promotions::settle(facts, rules))
     }
 
     /// Keeps a session that draws on limits: its row and its holds in one transaction. Evaluates it again where somebody
@@ -47,8 +47,8 @@ impl Shop {
         caller: &TillCaller,
         id: SessionId,
         mut open: OpenSession,
-        mut decision: Decision,
-    ) -> Result<(OpenSession, Decision), Stop> {
+        mut settled: Settlement,
+    ) -> Result<(OpenSession, Settlement), Stop> {
         for _ in 0..TRIES {
             let now = self.clock.now();
             let mut tx = sessions::begin_patient(&self.store).await?;
@@ -57,18 +57,18 @@ impl Shop {
                 return Err(Stop::Again);
             }
             let holder = open.basis.customer().map_or(Holder::Till(caller.till), Holder::Customer);
-            let reserved = limits::reserve(&mut tx, id, holder, &uses(&decision), now + HELD_FOR, now).await?;
+            let reserved = limits::reserve(&mut tx, id, holder, &uses(&settled.uses), now + HELD_FOR, now).await?;
             match reserved {
                 Reserved::Held | Reserved::Unheld => {
                     store::commit(tx).await?;
-                    open.limited = !decision.uses.is_empty();
+                    open.limited = !settled.uses.is_empty();
                     open.unwritten = false;
                     open.kept = open.version;
-                    return Ok((open, decision));
+                    return Ok((open, settled));
                 }
                 Reserved::Short(_) => {
                     let _ = tx.rollback().await;
-                    decision = self.evaluate_within_limits(id, &mut open.basis.facts, &open.rules, now).await?;
+                    settled = self.evaluate_within_limits(id, &mut open.basis.facts, &open.rules, now).await?;
                 }
             }
         }
@@ -99,8 +99,8 @@ impl Shop {
 }
 
 /// As the ledger takes them.
-pub(super) fn uses(decision: &Decision) -> Vec<Use<'_>> {
-    decision.uses.iter().map(|used| Use { key: &used.key, limit: used.limit, amount: used.amount }).collect()
+pub(super) fn uses(uses: &[promotions::Use]) -> Vec<Use<'_>> {
+    uses.iter().map(|used| Use { key: &used.key, limit: used.limit, amount: used.amount }).collect()
 }
 
 /// Whether evaluating needs the database: something limited may be drawn on, or is held.

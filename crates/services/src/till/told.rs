@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use contract::till::{Source, TillCaller};
 use domain::{Amount, Locale, SessionId, SessionState};
-use promotions::{Decision, Effect};
+use promotions::{Part, Settlement};
 use serde::Serialize;
 use store::StoreError;
 use uuid::Uuid;
@@ -25,68 +25,73 @@ const EFFECT: usize = 150;
 pub(super) fn json(
     id: SessionId,
     open: &OpenSession,
-    decision: &Decision,
+    settled: &Settlement,
     shop: &Snapshot,
     caller: &TillCaller,
     explain: Option<Locale>,
 ) -> Result<Vec<u8>, StoreError> {
     if explain.is_some() {
-        let session = super::as_session(id, open, decision, shop, caller, explain)?;
+        let session = super::as_session(id, open, settled, shop, caller, explain)?;
         return serde_json::to_vec(&session).map_err(|why| StoreError::corrupt("answer", why));
     }
-    let mut told = Json::of(decision);
-    told.session(id, open, decision, shop, caller, None).map_err(|why| StoreError::corrupt("answer", why))?;
+    let mut told = Json::of(settled);
+    told.session(id, open, settled, shop, caller, None).map_err(|why| StoreError::corrupt("answer", why))?;
     debug_assert_eq!(
-        serde_json::to_string(&answer::session(id, open, decision, shop, caller)).ok().as_deref(),
+        serde_json::to_string(&answer::session(id, open, &settled.decision(), shop, caller)).ok().as_deref(),
         std::str::from_utf8(&told.out).ok(),
         "what a till reads is the contract's session"
     );
     Ok(told.out)
 }
 
+/// Those that got something.
+fn paid(parts: &[Part]) -> impl Iterator<Item = &Part> {
+    parts.iter().filter(|part| part.granted > Amount::ZERO)
+}
+
 /// The JSON of [`answer::closed`], byte for byte.
 pub(super) fn closed_json(
     id: SessionId,
     open: &OpenSession,
-    decision: &Decision,
+    settled: &Settlement,
     shop: &Snapshot,
     caller: &TillCaller,
     ended: &Ended<'_>,
 ) -> Result<String, StoreError> {
-    let mut told = Json::of(decision);
-    told.session(id, open, decision, shop, caller, Some(ended)).map_err(|why| StoreError::corrupt("answer", why))?;
+    let mut told = Json::of(settled);
+    told.session(id, open, settled, shop, caller, Some(ended)).map_err(|why| StoreError::corrupt("answer", why))?;
     let told = String::from_utf8(told.out).map_err(|why| StoreError::corrupt("answer", why))?;
     debug_assert_eq!(
-        serde_json::to_string(&answer::closed(answer::session(id, open, decision, shop, caller), ended)).ok().as_ref(),
+        serde_json::to_string(&answer::closed(answer::session(id, open, &settled.decision(), shop, caller), ended))
+            .ok()
+            .as_ref(),
         Some(&told),
         "what a till reads is the contract's session"
     );
     Ok(told)
 }
 
-fn size(decision: &Decision) -> usize {
-    let allocations: usize = decision.lines.iter().map(|line| line.allocations.len()).sum();
-    512 + LINE * decision.lines.len() + ALLOCATION * allocations + EFFECT * decision.effects.len()
+fn size(settled: &Settlement) -> usize {
+    let parts: usize = settled.by_line().map(|(_, parts)| parts.len()).sum();
+    512 + LINE * settled.lines.len() + (ALLOCATION + EFFECT) * parts + EFFECT * settled.others.len()
 }
 
-struct Json<'a> {
+struct Json {
     out: Vec<u8>,
     /// Where each source was written first: a few of them pay for everything.
-    sources: Vec<(&'a promotions::Source, Range<usize>)>,
-    /// Which of them is likely next: on every line they come in the same order.
-    next: usize,
+    sources: Vec<Range<usize>>,
 }
 
-impl<'a> Json<'a> {
-    fn of(decision: &Decision) -> Self {
-        Self { out: Vec::with_capacity(size(decision)), sources: Vec::new(), next: 0 }
+impl Json {
+    fn of(settled: &Settlement) -> Self {
+        Self { out: Vec::with_capacity(size(settled)), sources: vec![0..0; settled.sources.len()] }
     }
 
     fn session(
         &mut self,
         id: SessionId,
         open: &OpenSession,
-        decision: &'a Decision,
+        settled: &Settlement,
         shop: &Snapshot,
         caller: &TillCaller,
         ended: Option<&Ended<'_>>,
@@ -112,7 +117,7 @@ impl<'a> Json<'a> {
             }
         }
         self.raw(",\"lines\":[");
-        for (place, (line, decided)) in basis.facts.lines.iter().zip(&decision.lines).enumerate() {
+        for (place, (line, (decided, parts))) in basis.facts.lines.iter().zip(settled.by_line()).enumerate() {
             self.raw(if place == 0 { "{\"position\":" } else { ",{\"position\":" });
             self.number(i64::from(u16::try_from(place).unwrap_or(u16::MAX)));
             self.raw(",");
@@ -125,22 +130,17 @@ impl<'a> Json<'a> {
             self.raw(",\"unit_price\":").amount(line.unit_price);
             self.sums(decided.subtotal, decided.discount, decided.total);
             self.raw(",\"allocations\":[");
-            for (place, part) in decided.allocations.iter().enumerate() {
-                self.raw(if place == 0 { "{" } else { ",{" }).source(&part.source)?;
-                self.raw(",\"amount\":").amount(part.amount);
+            for (place, part) in paid(parts).enumerate() {
+                self.raw(if place == 0 { "{" } else { ",{" }).source(part.by, settled)?;
+                self.raw(",\"amount\":").amount(part.granted);
                 self.raw("}");
             }
             self.raw("]}");
         }
         self.raw("]");
-        self.sums(decision.subtotal, decision.discount, decision.total);
+        self.sums(settled.subtotal, settled.discount, settled.total);
         self.raw(",\"effects\":[");
-        for (place, effect) in decision.effects.iter().enumerate() {
-            if place > 0 {
-                self.raw(",");
-            }
-            self.effect(effect)?;
-        }
+        self.effects(settled)?;
         self.raw("],\"degraded\":");
         match &basis.degraded {
             Some(why) => {
@@ -169,43 +169,43 @@ impl<'a> Json<'a> {
         self.raw(",\"total\":").amount(total);
     }
 
-    /// The two that a basket has many of, and the others the long way.
-    fn effect(&mut self, effect: &'a Effect) -> serde_json::Result<()> {
-        let (desired, granted) = match effect {
-            Effect::Discount { position, source, desired, granted } => {
-                self.raw("{\"type\":\"set_discount_per_item\",\"position\":").number(i64::from(*position));
-                self.raw(",").source(source)?;
-                (desired, granted)
+    /// The two kinds that a basket has many of line by line, and the others the long way.
+    fn effects(&mut self, settled: &Settlement) -> serde_json::Result<()> {
+        let mut comma = "";
+        for (position, (line, parts)) in (0..).zip(settled.by_line()) {
+            for part in paid(parts) {
+                self.raw(comma).raw("{\"type\":\"set_discount_per_item\",\"position\":").number(position);
+                self.raw(",").source(part.by, settled)?;
+                self.wish(part.desired, part.granted);
+                comma = ",";
             }
-            Effect::MarginClipped { position, desired, granted } => {
-                self.raw("{\"type\":\"margin_clipped\",\"position\":").number(i64::from(*position));
-                (desired, granted)
+            if line.discount < line.wanted {
+                self.raw(comma).raw("{\"type\":\"margin_clipped\",\"position\":").number(position);
+                self.wish(line.wanted, line.discount);
+                comma = ",";
             }
-            Effect::BudgetClipped { .. }
-            | Effect::HoldoutWithheld { .. }
-            | Effect::AddFreeItem { .. }
-            | Effect::AcceptCoupon { .. }
-            | Effect::RejectCoupon { .. } => return self.value(&answer::effect(effect)),
-        };
-        self.raw(",\"desired\":").amount(*desired);
-        self.raw(",\"granted\":").amount(*granted);
-        self.raw("}");
+        }
+        for effect in &settled.others {
+            self.raw(comma).value(&answer::effect(effect))?;
+            comma = ",";
+        }
         Ok(())
     }
 
-    fn source(&mut self, source: &'a promotions::Source) -> serde_json::Result<()> {
-        let is_it = |(known, _): &(&promotions::Source, Range<usize>)| *known == source;
-        let place = match self.sources.get(self.next) {
-            Some(likely) if is_it(likely) => Some(self.next),
-            _ => self.sources.iter().position(is_it),
-        };
-        if let Some(place) = place {
-            self.next = place + 1;
-            self.out.extend_from_within(self.sources[place].1.clone());
+    fn wish(&mut self, desired: Amount, granted: Amount) {
+        self.raw(",\"desired\":").amount(desired);
+        self.raw(",\"granted\":").amount(granted);
+        self.raw("}");
+    }
+
+    fn source(&mut self, place: usize, settled: &Settlement) -> serde_json::Result<()> {
+        let written = self.sources[place].clone();
+        if !written.is_empty() {
+            self.out.extend_from_within(written);
             return Ok(());
         }
         let from = self.out.len();
-        match source {
+        match &settled.sources[place] {
             promotions::Source::Card(id) => {
                 self.raw("\"source\":\"card\",\"id\":").id(id.0);
             }
@@ -217,7 +217,7 @@ impl<'a> Json<'a> {
                 self.raw(",\"id\":").text(code)?;
             }
         }
-        self.sources.push((source, from..self.out.len()));
+        self.sources[place] = from..self.out.len();
         Ok(())
     }
 
