@@ -23,7 +23,7 @@ pub use id::{
 };
 pub use locale::Locale;
 pub use margin::{MarginFloor, floor_price};
-pub use money::{Amount, Currency, MoneyError, Rate, split};
+pub use money::{Amount, Currency, MoneyError, Rate, split, split_in_place};
 pub use phone::{Phone, PhoneError};
 pub use returned::{Returned, SoldLine};
 pub use segment::{SegmentMethod, SegmentName, SegmentReason, SegmentRef};

@@ -277,9 +277,17 @@ impl Rate {
 /// With no positive weight nothing is split and every part is zero.
 #[must_use]
 pub fn split(total: Amount, weights: &[Amount]) -> Vec<Amount> {
+    let mut parts = weights.to_vec();
+    split_in_place(total, &mut parts);
+    parts
+}
+
+/// The same, with the parts in the place of their weights.
+pub fn split_in_place(total: Amount, weights: &mut [Amount]) {
     let whole: i128 = weights.iter().map(|w| i128::from(w.0.max(0))).sum();
     if whole == 0 || total.0 <= 0 {
-        return vec![Amount::ZERO; weights.len()];
+        weights.fill(Amount::ZERO);
+        return;
     }
     match (u32::try_from(total.0), u32::try_from(whole)) {
         (Ok(total), Ok(whole)) => split_small(total, weights, whole),
@@ -288,37 +296,44 @@ pub fn split(total: Amount, weights: &[Amount]) -> Vec<Amount> {
 }
 
 /// Of any size: 128 bits hold every product.
-fn split_any(total: Amount, weights: &[Amount], whole: i128) -> Vec<Amount> {
-    let mut parts = Vec::with_capacity(weights.len());
-    let mut remainders = Vec::with_capacity(weights.len());
+fn split_any(total: Amount, parts: &mut [Amount], whole: i128) {
+    let mut remainders = Vec::with_capacity(parts.len());
     let mut left = i128::from(total.0);
-    for (position, weight) in weights.iter().enumerate() {
-        let product = i128::from(total.0) * i128::from(weight.0.max(0));
-        let part = product / whole;
-        left -= part;
-        parts.push(Amount(i64::try_from(part).unwrap_or(i64::MAX)));
+    for (position, part) in parts.iter_mut().enumerate() {
+        let product = i128::from(total.0) * i128::from(part.0.max(0));
+        let whole_units = product / whole;
+        left -= whole_units;
+        *part = Amount(i64::try_from(whole_units).unwrap_or(i64::MAX));
         remainders.push((product % whole, position));
     }
     remainders.sort_by(|a, b| b.0.cmp(&a.0).then(a.1.cmp(&b.1)));
     for &(_, position) in remainders.iter().take(usize::try_from(left).unwrap_or(0)) {
         parts[position] += Amount(1);
     }
-    parts
 }
+
+/// Weights whose remainders are kept without asking for memory.
+const FEW: usize = 32;
 
 /// The same of a basket's usual sums, whose products fit into 64 bits: a division of 128 bits takes several times as long,
 /// and a quote makes some hundreds.
-fn split_small(total: u32, weights: &[Amount], whole: u32) -> Vec<Amount> {
-    let (whole, mut left) = (u64::from(whole), u64::from(total));
-    let mut parts = Vec::with_capacity(weights.len());
+fn split_small(total: u32, parts: &mut [Amount], whole: u32) {
+    let (mut few, mut many) = ([0; FEW], Vec::new());
     // Remainder and position as one number: the largest first, and of equal ones the earlier.
-    let mut remainders = Vec::with_capacity(weights.len());
-    for (weight, position) in weights.iter().zip(0_u32..) {
-        let product = u64::from(total) * weight.0.max(0).unsigned_abs();
-        let part = product / whole;
-        left -= part;
-        parts.push(Amount(part.cast_signed()));
-        remainders.push((product % whole) << 32 | u64::from(u32::MAX - position));
+    let remainders: &mut [u64] = match few.get_mut(..parts.len()) {
+        Some(few) => few,
+        None => {
+            many.resize(parts.len(), 0);
+            &mut many
+        }
+    };
+    let (whole, mut left) = (u64::from(whole), u64::from(total));
+    for ((part, remainder), position) in parts.iter_mut().zip(&mut *remainders).zip(0_u32..) {
+        let product = u64::from(total) * part.0.max(0).unsigned_abs();
+        let whole_units = product / whole;
+        left -= whole_units;
+        *part = Amount(whole_units.cast_signed());
+        *remainder = (product % whole) << 32 | u64::from(u32::MAX - position);
     }
     let ups = usize::try_from(left).unwrap_or(0).min(remainders.len());
     if ups > 0 {
@@ -330,7 +345,6 @@ fn split_small(total: u32, weights: &[Amount], whole: u32) -> Vec<Amount> {
             *part += Amount(1);
         }
     }
-    parts
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]

@@ -1,6 +1,6 @@
 //! Stages 4 to 6 for one source on what those before have left: its wish, its caps, its budgets, and last the margin floor.
 
-use domain::{Amount, Sku, split};
+use domain::{Amount, Sku, split, split_in_place};
 
 use crate::campaign::{Action, WhenShort};
 use crate::decision::Rejection;
@@ -118,7 +118,7 @@ fn cap(wanted: &mut [Amount], candidate: &Candidate) {
     if let Some(most) = candidate.max_per_session
         && wanted.iter().copied().sum::<Amount>() > most
     {
-        wanted.copy_from_slice(&split(most, wanted));
+        split_in_place(most, wanted);
     }
 }
 

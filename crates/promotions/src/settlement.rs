@@ -56,6 +56,12 @@ impl Settlement {
         })
     }
 
+    /// How many parts there are: what it takes of memory goes by them.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.parts.len()
+    }
+
     /// Everything in full.
     #[must_use]
     pub fn decision(&self) -> Decision {

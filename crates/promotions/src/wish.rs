@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use domain::{Amount, CardScope, Rate, Sku, split};
+use domain::{Amount, CardScope, Rate, Sku, split_in_place};
 
 use crate::basket::Item;
 use crate::benefit::{Benefit, Off, TierBy};
@@ -97,14 +97,13 @@ impl<'a> Wish<'a> {
 
     /// A rate of the sum, rounded once.
     fn percentage(&mut self, rate: Rate, places: &[usize]) {
-        let weights: Vec<Amount> = places.iter().map(|&place| self.worth(place)).collect();
-        self.ask_all(places, &split(rate.of(weights.iter().copied().sum()), &weights));
+        let worths: Vec<Amount> = places.iter().map(|&place| self.worth(place)).collect();
+        self.ask_parts(places, rate.of(worths.iter().copied().sum()), worths);
     }
 
     fn amount_off(&mut self, amount: Amount, places: &[usize]) {
-        let weights: Vec<Amount> = places.iter().map(|&place| self.worth(place)).collect();
-        let whole = amount.min(weights.iter().copied().sum());
-        self.ask_all(places, &split(whole, &weights));
+        let worths: Vec<Amount> = places.iter().map(|&place| self.worth(place)).collect();
+        self.ask_parts(places, amount.min(worths.iter().copied().sum()), worths);
     }
 
     fn free_item(&mut self, sku: &Sku, quantity: u32) {
@@ -129,8 +128,8 @@ impl<'a> Wish<'a> {
     /// Fills the targets down to their own floor first, and spreads what does not fit over the other units of the deal, down
     /// to theirs. What fits nowhere stays a wish on the targets, for the floor to cut and to report.
     pub(crate) fn place(&mut self, total: Amount, targets: &[(usize, u32)], others: &[(usize, u32)]) {
-        let weights: Vec<Amount> = targets.iter().map(|&(place, units)| self.value(place, units)).collect();
-        let mut over = split(total, &weights);
+        let mut over: Vec<Amount> = targets.iter().map(|&(place, units)| self.value(place, units)).collect();
+        split_in_place(total, &mut over);
         for (&(place, _), part) in targets.iter().zip(&mut over) {
             let fits = self.room(place).min(*part);
             self.ask(place, fits);
@@ -143,9 +142,15 @@ impl<'a> Wish<'a> {
         let rooms: Vec<Amount> = others.iter().map(|&(place, units)| self.room_of_units(place, units)).collect();
         let spread = rest.min(rooms.iter().copied().sum());
         let others: Vec<usize> = others.iter().map(|&(place, _)| place).collect();
-        self.ask_all(&others, &split(spread, &rooms));
+        self.ask_parts(&others, spread, rooms);
         let targets: Vec<usize> = targets.iter().map(|&(place, _)| place).collect();
-        self.ask_all(&targets, &split(rest - spread, &over));
+        self.ask_parts(&targets, rest - spread, over);
+    }
+
+    /// Asks for parts of a whole, by these weights.
+    fn ask_parts(&mut self, places: &[usize], whole: Amount, mut weights: Vec<Amount>) {
+        split_in_place(whole, &mut weights);
+        self.ask_all(places, &weights);
     }
 
     pub(crate) fn ask_all(&mut self, places: &[usize], amounts: &[Amount]) {

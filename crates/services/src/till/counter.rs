@@ -23,6 +23,8 @@ use crate::Shop;
 /// How long a call waits for those before it.
 const PATIENCE: Duration = Duration::from_secs(5);
 const SHARDS: usize = 32;
+/// The most parts of a settlement that is kept: those of a few lines.
+const KEPT: usize = 48;
 /// Sessions that are looked for in one statement.
 const LOOKED_FOR: usize = 256;
 
@@ -58,8 +60,7 @@ pub(super) enum Place {
     Left,
 }
 
-/// An open session: what it was evaluated from. What came of it is decided again when it is asked for: a decision takes as much
-/// memory as all the rest, and most are never looked at twice.
+/// An open session: what it was evaluated from, and what came of it.
 #[derive(Debug)]
 pub(super) struct OpenSession {
     pub store: StoreId,
@@ -68,6 +69,9 @@ pub(super) struct OpenSession {
     /// The code that was proven for this session, so that it is not proven at every put.
     pub code: Option<String>,
     pub basis: Basis,
+    /// Of a usual purchase's size. A larger one is decided again when it is asked for: it takes as much memory as all the rest,
+    /// and most baskets of that size still grow.
+    pub settled: Option<Box<Settlement>>,
     pub revision: Option<i64>,
     pub rules: Rules,
     pub evaluated_at: DateTime<Utc>,
@@ -285,7 +289,8 @@ impl Shop {
         let basis = Basis::read(&stored.basis)?;
         let rules = self.rules_of(stored.revision).await?;
         // What its holds are is in the ledger, whatever became of this process.
-        let limited = !promotions::settle(&basis.facts, &rules).uses.is_empty();
+        let settled = promotions::settle(&basis.facts, &rules);
+        let limited = !settled.uses.is_empty();
         Ok(OpenSession {
             store: stored.store,
             till: stored.till,
@@ -293,6 +298,7 @@ impl Shop {
             kept: stored.version,
             code: None,
             basis,
+            settled: to_keep(settled),
             revision: stored.revision,
             rules,
             evaluated_at: stored.evaluated_at,
@@ -305,6 +311,11 @@ impl Shop {
     }
 }
 
+/// What is remembered of a settlement.
+pub(super) fn to_keep(settled: Settlement) -> Option<Box<Settlement>> {
+    (settled.size() <= KEPT).then(|| Box::new(settled))
+}
+
 impl OpenSession {
     /// The decision, which is the same whenever it is made (law 6).
     pub(super) fn decide(&self) -> Decision {
@@ -313,7 +324,14 @@ impl OpenSession {
 
     /// The same in numbers.
     pub(super) fn settle(&self) -> Settlement {
-        promotions::settle(&self.basis.facts, &self.rules)
+        let anew = || promotions::settle(&self.basis.facts, &self.rules);
+        match &self.settled {
+            Some(settled) => {
+                debug_assert_eq!(**settled, anew(), "what was kept is what would be decided");
+                Settlement::clone(settled)
+            }
+            None => anew(),
+        }
     }
 
     /// As the store keeps it.

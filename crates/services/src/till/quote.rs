@@ -14,7 +14,7 @@ use store::{StoreError, sessions};
 use super::basis::Basis;
 use super::basket;
 use super::codes::{self, Shown};
-use super::counter::{Held, OpenSession, Session as Found};
+use super::counter::{Held, OpenSession, Session as Found, to_keep};
 use super::limited::is_limited;
 use super::{Stop, session_not_found, session_not_open};
 use crate::guests::Guest;
@@ -150,12 +150,13 @@ impl Shop {
         } else {
             promotions::settle(&basis.facts, &rules)
         };
-        let open = OpenSession {
+        let mut open = OpenSession {
             store: caller.store,
             till: caller.till,
             version: standing.map_or(1, |open| open.version.saturating_add(1)),
             code: request.customer_code.clone().or_else(|| standing.and_then(|open| open.code.clone())),
             basis,
+            settled: None,
             revision,
             rules,
             evaluated_at: at,
@@ -176,12 +177,14 @@ impl Shop {
             return Err(codes::replayed().into());
         }
         if limited {
-            let (open, settled) = Box::pin(self.keep_limited(caller, id, open, settled)).await?;
+            let (mut open, settled) = Box::pin(self.keep_limited(caller, id, open, settled)).await?;
             let told = tell(id, &open, &settled, shop, caller, request.explain)?;
+            open.settled = to_keep(settled);
             held.put(open);
             return Ok(told);
         }
         let told = tell(id, &open, &settled, shop, caller, request.explain)?;
+        open.settled = to_keep(settled);
         self.keep_open(held, open).await?;
         Ok(told)
     }
