@@ -77,6 +77,16 @@ impl<S> Condition<S> {
         }
     }
 
+    /// Every schedule that it asks for.
+    pub(crate) fn schedules<'a>(&'a self, found: &mut Vec<&'a Schedule>) {
+        match self {
+            Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.schedules(found)),
+            Self::Not(part) => part.schedules(found),
+            Self::Schedule(schedule) => found.push(schedule),
+            _ => {}
+        }
+    }
+
     /// Whether it looks at who the customer is: then what it allows is personal (law 2, law 7).
     pub(crate) fn is_personal(&self) -> bool {
         match self {

@@ -21,6 +21,36 @@ pub(crate) struct Moment {
     steady: bool,
 }
 
+/// The store's times at which rules may decide otherwise than before, but for each midnight.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    /// Once.
+    pub times: Vec<NaiveDateTime>,
+    /// Every day.
+    pub hours: Vec<NaiveTime>,
+}
+
+impl Turns {
+    pub(crate) fn of<'a>(
+        windows: impl Iterator<Item = &'a Window>,
+        schedules: impl Iterator<Item = &'a Schedule>,
+    ) -> Self {
+        let mut times: Vec<_> = windows.flat_map(|window| [window.from, window.until]).flatten().collect();
+        let mut hours: Vec<_> = schedules
+            .filter(|schedule| schedule.hours.is_some() || !schedule.weekdays.is_empty())
+            .flat_map(|schedule| {
+                let Hours { from, to } = schedule.hours.unwrap_or(WHOLE_DAY);
+                [from, to]
+            })
+            .collect();
+        times.sort_unstable();
+        times.dedup();
+        hours.sort_unstable();
+        hours.dedup();
+        Self { times, hours }
+    }
+}
+
 impl Moment {
     pub(crate) fn new(at: DateTime<Utc>, zone: Tz) -> Self {
         let offset = |at: DateTime<Utc>| zone.offset_from_utc_datetime(&at.naive_utc()).fix();
@@ -69,6 +99,16 @@ impl Moment {
                 && self.reached(day.and_time(hours.from))
                 && last.is_some_and(|last| !self.reached(last.and_time(hours.to)))
         })
+    }
+
+    /// Whether no such time comes between this moment and another of the same store, and no midnight.
+    pub(crate) fn is_like(&self, other: &Self, turns: &Turns) -> bool {
+        let today = self.today();
+        let same = |time| self.reached(time) == other.reached(time);
+        let days = (-2..=2).filter_map(|days| today.checked_add_signed(TimeDelta::days(days)));
+        today == other.today()
+            && turns.times.iter().all(|time| same(*time))
+            && days.into_iter().all(|day| turns.hours.iter().all(|hour| same(day.and_time(*hour))))
     }
 
     /// The stretch of the calendar that this moment is in, as the key of an account ends; empty for ever.

@@ -4,14 +4,16 @@ use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use chrono::{DateTime, Utc};
 use domain::CampaignId;
 
 use crate::basket::Item;
 use crate::benefit::Benefit;
-use crate::campaign::{Campaign, Mode, Params};
+use crate::campaign::{Campaign, Mode, Params, Schedule};
 use crate::condition::Condition;
 use crate::explanation::Subject;
 use crate::facts::Facts;
+use crate::moment::{Moment, Turns};
 use crate::select::{Names, Select};
 
 /// Checked [`Params`], ready to decide. Cloning shares it.
@@ -37,6 +39,14 @@ impl Rules {
     #[must_use]
     pub fn may_be_limited(&self, facts: &Facts) -> bool {
         self.0.budgeted || !facts.coupons.is_empty()
+    }
+
+    /// Whether these facts decide the same at another moment: between the two no campaign begins or ends, no hours do, and the
+    /// store's calendar turns no page. Of facts with coupons, which have times of their own, it is never said.
+    #[must_use]
+    pub fn decide_alike_at(&self, facts: &Facts, other: DateTime<Utc>) -> bool {
+        let [quoted, other] = [facts.at, other].map(|at| Moment::new(at, facts.zone));
+        facts.coupons.is_empty() && quoted.is_like(&other, &self.0.turns)
     }
 
     /// Campaigns as they are applied, then the card, then coupons by code.
@@ -68,6 +78,8 @@ pub(crate) struct Snapshot {
     /// Where each group's campaigns compete, if they do.
     pub modes: Vec<Mode>,
     index: Index,
+    /// When one of them may decide otherwise.
+    turns: Turns,
 }
 
 /// A compiled [`Campaign`].
@@ -120,7 +132,13 @@ impl Snapshot {
             .campaigns
             .iter()
             .any(|campaign| campaign.enabled && campaign.coupon.is_none() && !campaign.budgets.is_empty());
-        Self { budgeted, params, names, plans, by_id, modes, index }
+        let enabled = || params.campaigns.iter().filter(|campaign| campaign.enabled);
+        let mut schedules: Vec<&Schedule> = enabled().map(|campaign| &campaign.schedule).collect();
+        for rule in enabled().flat_map(|campaign| &campaign.rules) {
+            rule.when.schedules(&mut schedules);
+        }
+        let turns = Turns::of(enabled().map(|campaign| &campaign.window), schedules.into_iter());
+        Self { budgeted, params, names, plans, by_id, modes, index, turns }
     }
 
     pub(crate) fn campaign(&self, plan: &Plan) -> &Campaign {

@@ -97,13 +97,18 @@ pub async fn relay_all(shop: &Shop, bus: &dyn Bus) -> Result<usize, RelayError> 
 /// # Errors
 /// Only when the store is away.
 pub async fn sweep(shop: &Shop) -> Result<Swept, StoreError> {
+    sweep_part(shop, None).await
+}
+
+/// The same, of a large table of sessions only the part of this `turn`.
+async fn sweep_part(shop: &Shop, turn: Option<u64>) -> Result<Swept, StoreError> {
     let now = shop.clock.now();
     shop.counter.forget_expired(now - SESSIONS_KEPT);
     let customers = shop.store.forget_customer_logins(now, now - customer::IDLE).await?;
     let staff = shop.store.forget_staff_logins(now).await?;
     Ok(Swept {
         keys: shop.store.forget_keys(now - KEYS_KEPT).await?,
-        sessions: shop.store.forget_sessions(now - SESSIONS_KEPT, turn(now)).await?,
+        sessions: shop.store.forget_sessions(now - SESSIONS_KEPT, turn).await?,
         codes: shop.store.forget_code_uses(now - CODES_KEPT).await?,
         logins: customers + staff,
         events: shop.store.forget_published(now - ANNOUNCED_KEPT).await?,
@@ -144,7 +149,7 @@ pub async fn run(shop: Shop, bus: Arc<dyn Bus>) {
         let now = shop.clock.now();
         if swept_at.is_none_or(|at| now - at >= BETWEEN_SWEEPS) {
             swept_at = Some(now);
-            match sweep(&shop).await {
+            match sweep_part(&shop, Some(turn(now))).await {
                 Ok(swept) if swept != Swept::default() => tracing::info!(?swept, "forgot what nobody can ask for"),
                 Ok(_) => {}
                 Err(error) => tracing::warn!(%error, "could not forget what is old"),

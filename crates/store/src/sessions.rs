@@ -164,25 +164,35 @@ impl Store {
     /// Forgets open sessions that expired before `before`; says how many.
     ///
     /// They lie among all that were ever closed, and no index leads to them: it would cost every close an entry. So a large
-    /// table is read in [`PARTS`], one a `turn`.
+    /// table is read in [`PARTS`], that of this `turn`, or one after the other.
     ///
     /// # Errors
     /// Only when the store is away.
-    pub async fn forget_sessions(&self, before: DateTime<Utc>, turn: u64) -> Result<u64, StoreError> {
+    pub async fn forget_sessions(&self, before: DateTime<Utc>, turn: Option<u64>) -> Result<u64, StoreError> {
         let pages: i64 =
             sqlx::query_scalar("select pg_relation_size('sessions') / current_setting('block_size')::bigint")
                 .fetch_one(self.pool())
                 .await?;
-        let (from, to) = part(u64::try_from(pages).unwrap_or(0), turn);
-        let sql = "delete from sessions where state = 'open' and expires_at < $1 \
-             and ctid >= $2::text::tid and ctid < $3::text::tid";
-        let done = sqlx::query(sql)
-            .bind(before)
-            .bind(format!("({from},0)"))
-            .bind(format!("({to},0)"))
-            .execute(self.pool())
-            .await?;
-        Ok(done.rows_affected())
+        let pages = u64::try_from(pages).unwrap_or(0);
+        let turns = match turn {
+            Some(turn) => turn..turn + 1,
+            None if pages <= WHOLE => 0..1,
+            None => 0..PARTS,
+        };
+        let mut forgotten = 0;
+        for turn in turns {
+            let (from, to) = part(pages, turn);
+            let sql = "delete from sessions where state = 'open' and expires_at < $1 \
+                 and ctid >= $2::text::tid and ctid < $3::text::tid";
+            let done = sqlx::query(sql)
+                .bind(before)
+                .bind(format!("({from},0)"))
+                .bind(format!("({to},0)"))
+                .execute(self.pool())
+                .await?;
+            forgotten += done.rows_affected();
+        }
+        Ok(forgotten)
     }
 
     /// Forgets uses of rotating codes before `before`, which must be long after such a code expires; says how many.

@@ -139,3 +139,47 @@ fn no_moment_is_too_far() {
         }
     }
 }
+
+/// Campaigns that open and close in every way, at two moments of a night when the clock changes: whenever they are said to
+/// decide alike, they do; and it is said often, and denied often.
+#[test]
+fn whatever_is_said_to_be_decided_alike_is() {
+    let zones = [Tz::Europe__London, Tz::America__New_York, Tz::Asia__Tehran, Tz::Pacific__Kiritimati];
+    let days = ["2026-10-25", "2026-03-29", "2026-11-01", "2022-09-21", "2026-07-01"];
+    let mut seed = 7_u64;
+    let mut below = |most: u64| {
+        seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (seed >> 33) % most
+    };
+    let (mut alike, mut changed) = (0, 0);
+    for _ in 0..6_000 {
+        let day = days[below(5) as usize];
+        let mut time = || format!("{:02}:{:02}:00", below(24), [0, 30][below(2) as usize]);
+        let (from, to, at, other) = (time(), time(), time(), time());
+        let more = match below(6) {
+            0 => json!({"window": {"from": format!("{day}T{from}")}}),
+            1 => json!({"window": {"until": format!("{day}T{from}")}}),
+            2 => json!({"schedule": {"hours": {"from": from, "to": to}}}),
+            3 => json!({"schedule": {"weekdays": ["sun", "wed"]}}),
+            4 => json!({"rules": [{"name": "at", "when": {"not": {"schedule": {"hours": {"from": from, "to": to}}}},
+                "then": [{"amount_off": {"amount": 1}}]}]}),
+            _ => json!({"rules": [{"name": "soon", "when": {"birthday": {"within_days": 1}},
+                "then": [{"amount_off": {"amount": 1}}]}]}),
+        };
+        let rules = rules(vec![campaign(1, json!({"amount_off": {"amount": 1}}), more)]);
+        let instant = |time: &str| instant(&format!("{day}T{time}Z"));
+        let mut facts = facts(vec![line("beans", 1_000, Some(0), 1)], None, 0);
+        (facts.zone, facts.at) = (zones[below(4) as usize], instant(&at));
+        facts.customer = Some(Customer { birthday: Some((10, 27)), ..somebody() });
+        let later = Facts { at: instant(&other), ..facts.clone() };
+        let same = evaluate(&facts, &rules) == evaluate(&later, &rules);
+        if rules.decide_alike_at(&facts, later.at) {
+            assert!(same, "{:?} at {} and {} in {}", rules.params(), facts.at, later.at, facts.zone);
+            alike += 1;
+        }
+        changed += u32::from(!same);
+    }
+    assert!(alike > 1_500 && changed > 800, "{alike} alike, {changed} changed");
+    let facts = Facts { coupons: vec![coupon("CODE", 1)], ..facts(vec![], None, 0) };
+    assert!(!Rules::default().decide_alike_at(&facts, facts.at), "a code has times of its own");
+}

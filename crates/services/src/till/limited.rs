@@ -91,6 +91,9 @@ impl Shop {
         if !draws_on_campaigns && decision.uses.is_empty() {
             return Ok(true);
         }
+        if open.rules.decide_alike_at(facts, now) {
+            return Ok(true);
+        }
         let codes: Vec<String> = facts.coupons.iter().map(|coupon| coupon.code.clone()).collect();
         let coupons = self.coupons_known(&codes).await?;
         let again = promotions::evaluate(&Facts { at: now, coupons, ..facts.clone() }, &open.rules);
