@@ -4,6 +4,7 @@ mod explanation;
 mod returning;
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use chrono::{DateTime, FixedOffset, Utc};
 use domain::{
     Amount, CardId, CardScope, CodeKind, Currency, CustomerId, Locale, Rate, SessionId, SessionState, StoreId, TillId,
@@ -73,9 +74,9 @@ pub trait TillApi: Send + Sync {
         id: SessionId,
         request: SessionRequest,
         mode: QuoteMode,
-    ) -> Result<Vec<u8>, Refusal> {
+    ) -> Result<Bytes, Refusal> {
         let session = self.put_session(caller, id, request, mode).await?;
-        serde_json::to_vec(&session).map_err(|_| Refusal::internal("an answer that is no JSON"))
+        serde_json::to_vec(&session).map(Bytes::from).map_err(|_| Refusal::internal("an answer that is no JSON"))
     }
 
     /// # Errors

@@ -1,6 +1,7 @@
 //! How a story's value goes out.
 
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
@@ -21,7 +22,7 @@ impl<T: Serialize> IntoResponse for Answer<T> {
 }
 
 /// 200 with JSON that its story wrote.
-pub struct Written(pub Vec<u8>);
+pub struct Written(pub Bytes);
 
 impl IntoResponse for Written {
     fn into_response(self) -> Response {
@@ -43,7 +44,7 @@ impl<T> IntoResponse for OnceAnswer<T> {
     }
 }
 
-fn json(body: Vec<u8>) -> Response {
+fn json(body: impl IntoResponse) -> Response {
     let mut response = body.into_response();
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     response

@@ -24,12 +24,14 @@ mod quote;
 mod reopen;
 mod replay;
 mod returns;
+mod sheets;
 mod told;
 mod unseen;
 
 use std::ops::ControlFlow::{self, Break, Continue};
 
 use async_trait::async_trait;
+use bytes::Bytes;
 use contract::till::{
     CloseRequest, Explanation, Identified, ProductPage, ProductView, QuoteMode, ReturnRequest, Returned, Session,
     SessionRequest, TillCaller,
@@ -41,6 +43,7 @@ use store::shop::Settings;
 
 use crate::Shop;
 use crate::snapshot::Snapshot;
+use sheets::SHEETS;
 
 pub(crate) use batch::Batches;
 pub(crate) use counter::Counter;
@@ -94,11 +97,11 @@ impl TillApi for Shop {
         id: SessionId,
         request: SessionRequest,
         mode: QuoteMode,
-    ) -> Result<Vec<u8>, Refusal> {
+    ) -> Result<Bytes, Refusal> {
         let mut tries = 0;
         loop {
             if let Break(told) = self.came_of(&mut tries, self.quote(caller, id, &request, mode, told::json).await) {
-                return told;
+                return told.map(|told| SHEETS.sent(told));
             }
         }
     }

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::answer::{self, Ended};
 use super::counter::OpenSession;
+use super::sheets::SHEETS;
 use crate::snapshot::{Snapshot, told};
 
 /// What a line takes, and one of its allocations, and one effect: about, so that the answer is written into one piece of
@@ -34,7 +35,7 @@ pub(super) fn json(
         let session = super::as_session(id, open, settled, shop, caller, explain)?;
         return serde_json::to_vec(&session).map_err(|why| StoreError::corrupt("answer", why));
     }
-    let mut told = Json::of(settled);
+    let mut told = Json::on(SHEETS.take(size(settled)), settled);
     told.session(id, open, settled, shop, caller, None).map_err(|why| StoreError::corrupt("answer", why))?;
     debug_assert_eq!(
         serde_json::to_string(&answer::session(id, open, &settled.decision(), shop, caller)).ok().as_deref(),
@@ -58,7 +59,7 @@ pub(super) fn closed_json(
     caller: &TillCaller,
     ended: &Ended<'_>,
 ) -> Result<String, StoreError> {
-    let mut told = Json::of(settled);
+    let mut told = Json::on(Vec::with_capacity(size(settled)), settled);
     told.session(id, open, settled, shop, caller, Some(ended)).map_err(|why| StoreError::corrupt("answer", why))?;
     let told = String::from_utf8(told.out).map_err(|why| StoreError::corrupt("answer", why))?;
     debug_assert_eq!(
@@ -83,8 +84,8 @@ struct Json {
 }
 
 impl Json {
-    fn of(settled: &Settlement) -> Self {
-        Self { out: Vec::with_capacity(size(settled)), sources: vec![0..0; settled.sources.len()] }
+    fn on(out: Vec<u8>, settled: &Settlement) -> Self {
+        Self { out, sources: vec![0..0; settled.sources.len()] }
     }
 
     fn session(

@@ -52,7 +52,7 @@ async fn what_a_till_reads_is_the_contracts_session_byte_for_byte() {
         let id = scene.id();
         let session = scene.shop.put_session(&scene.till, id, request.clone(), dry).await.unwrap();
         let json = scene.shop.put_session_json(&scene.till, id, request, dry).await.unwrap();
-        assert_eq!(String::from_utf8(json).unwrap(), serde_json::to_string(&session).unwrap());
+        assert_eq!(std::str::from_utf8(&json).unwrap(), serde_json::to_string(&session).unwrap());
     }
 }
 
