@@ -1,4 +1,4 @@
-//! The journal: open sessions are written many in one statement.
+//! The journal: open sessions are written many in one statement, those that have no row yet as a batch of their own.
 //!
 //! A quiet shop writes a session before its answer. A busy one answers first and writes a moment later, and only what the
 //! session is then: a basket that grows by ten scans in that moment is written once. What a killed process loses is that

@@ -1,4 +1,4 @@
-//! The answer to a quote as the bytes that a till reads, written from the decision itself: a quote is asked for with every
+//! The answer to a quote as the bytes that a till reads, written from the settlement itself: a quote is asked for with every
 //! scan, and a [`Session`](contract::till::Session) of texts in between cost more than deciding it. The contract stays
 //! `Session`: debug builds, and so all tests, compare every answer with it.
 
