@@ -49,11 +49,11 @@ impl Store {
         locale: Locale,
     ) -> Result<Vec<SegmentFigures>, StoreError> {
         let sql = "with placed as (
-                select id, case when segment_model = $1 then segment_index else 0 end as segment, visits, habits::jsonb as habits,
+                select id, case when segment_model = $1 then segment_index else 0 end as segment, visits, read.habits,
                     extract(epoch from last_purchase_at - first_purchase_at)::float8 / 86400
                         / nullif(greatest(visits, 1) - 1, 0) as gap,
-                    (habits::jsonb ->> 'gap_squares')::float8 / (1440.0 * 1440.0) / nullif(greatest(visits, 1) - 1, 0) as gap_square
-                from customers
+                    (read.habits ->> 'gap_squares')::float8 / (1440.0 * 1440.0) / nullif(greatest(visits, 1) - 1, 0) as gap_square
+                from customers c cross join lateral (select c.habits::jsonb as habits offset 0) read
             ), counted as (
                 select p.segment, part.name, n.place, sum(n.count::bigint) as count
                 from placed p cross join (values ('hours'), ('weekdays')) as part (name)
