@@ -83,7 +83,20 @@ impl<S> Condition<S> {
             Self::All(parts) | Self::Any(parts) => parts.iter().for_each(|part| part.schedules(found)),
             Self::Not(part) => part.schedules(found),
             Self::Schedule(schedule) => found.push(schedule),
-            _ => {}
+            // Of the clock's, they know the date only.
+            Self::Birthday(_) | Self::DaysSinceLastPurchase(_) => {}
+            Self::Subtotal(_)
+            | Self::Quantity(_)
+            | Self::Distinct(_)
+            | Self::Has(_)
+            | Self::CustomerKnown
+            | Self::Customers(_)
+            | Self::Segment(_)
+            | Self::Visits(_)
+            | Self::FirstPurchase
+            | Self::Stores(_)
+            | Self::CardUsed
+            | Self::CouponOf(_) => {}
         }
     }
 
