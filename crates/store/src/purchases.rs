@@ -15,12 +15,20 @@ use crate::json_text::JsonText;
 use crate::outbox::Columns;
 use crate::receipts::NewReceiptLine;
 use crate::segments::{Change, Features, Habits};
-use crate::sessions::{Open, OpenColumns};
-use crate::{StoreError, Tx};
+use crate::sessions::{Open, OpenColumns, PATIENT};
+use crate::{Store, StoreError, Tx};
 
 mod known;
 
 pub use known::{Known, KnownSale, write_known};
+
+/// Begins a transaction of purchases, which waits at most five seconds for any lock.
+///
+/// # Errors
+/// [`StoreError::Unavailable`] when no connection can be had.
+pub async fn open(store: &Store) -> Result<Tx, StoreError> {
+    Ok(store.for_purchases().begin_with(PATIENT).await?)
+}
 
 /// Claims the keys of closes, each answered by the version of its session that the close makes. Gives those that nobody
 /// has used; a twin that runs at the same time is waited for.

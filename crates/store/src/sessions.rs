@@ -214,12 +214,14 @@ fn part(pages: u64, turn: u64) -> (u64, u64) {
     (turn * size, (turn + 1) * size)
 }
 
+pub(crate) const PATIENT: &str = "begin; set local lock_timeout = '5s'";
+
 /// Begins a transaction that waits at most five seconds for any lock.
 ///
 /// # Errors
 /// [`StoreError::Unavailable`] when no connection can be had.
 pub async fn begin_patient(store: &Store) -> Result<Tx, StoreError> {
-    Ok(store.pool().begin_with("begin; set local lock_timeout = '5s'").await?)
+    Ok(store.pool().begin_with(PATIENT).await?)
 }
 
 /// An open session, to be kept.
@@ -293,7 +295,7 @@ pub async fn keep(store: &Store, batch: &[Open]) -> Result<Vec<SessionId>, Store
     if batch.is_empty() {
         return Ok(Vec::new());
     }
-    upsert(batch, store.pool()).await
+    upsert(batch, store.for_baskets()).await
 }
 
 /// The same inside a transaction, whose commit then decides.

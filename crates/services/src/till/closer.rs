@@ -19,7 +19,7 @@ use store::limits;
 use store::purchases::{self, Buyer, Ending, Head, Sale};
 use store::receipts::NewReceiptLine;
 use store::segments::Change;
-use store::sessions::{self, Open};
+use store::sessions::Open;
 use store::{StoreError, Tx};
 use tokio::sync::oneshot;
 use uuid::Uuid;
@@ -35,8 +35,8 @@ use crate::Shop;
 use crate::segment::SegmentMove;
 use crate::snapshot::Snapshot;
 
-/// Transactions at the same time: while one waits for the disk the next is made ready.
-pub(super) const WORKERS: usize = 3;
+/// Transactions at the same time.
+pub(super) const WORKERS: usize = store::PURCHASE_CONNECTIONS as usize;
 /// Purchases that are worth a transaction beside another. Transactions of eight, which is what three workers come to by
 /// themselves with 64 tills, cost a third more a purchase than those of twenty.
 const WORTH: usize = 20;
@@ -228,7 +228,7 @@ impl Shop {
     /// All of them in one transaction.
     async fn close_together(&self, batch: &[Closing]) -> Result<Vec<Came>, Broken> {
         let now = self.clock.now();
-        let mut tx = sessions::begin_patient(&self.store).await?;
+        let mut tx = purchases::open(&self.store).await?;
         let mut claims = Vec::with_capacity(batch.len());
         for closing in batch {
             let open = closing.held.open().ok_or_else(|| Broken::Stopped(session_not_found().into()))?;

@@ -116,7 +116,7 @@ pub async fn write_known(store: &Store, known: &Known<'_>, now: DateTime<Utc>) -
         .bind(sales().map(|sale| Some(sale.quote.as_ref()?.basis.as_str())).collect::<Vec<_>>())
         .bind(sales().map(|sale| Some(sale.quote.as_ref()?.evaluated_at)).collect::<Vec<_>>())
         .bind(sales().map(|sale| Some(sale.quote.as_ref()?.expires_at)).collect::<Vec<_>>())
-        .fetch_one(store.pool())
+        .fetch_one(store.for_purchases())
         .await;
     match written {
         Ok(row) => Ok(Some(Edition(row.try_get(0)?))),

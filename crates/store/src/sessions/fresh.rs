@@ -26,7 +26,7 @@ pub async fn enter(store: &Store, batch: &[Open]) -> Result<bool, StoreError> {
     // In order of id, so that no two batches wait for each other.
     sessions.sort_unstable_by_key(|session| session.id.0);
     let begin = "begin; set local lock_timeout = '5s'; set local synchronous_commit = off";
-    let mut tx = store.pool().begin_with(begin).await?;
+    let mut tx = store.for_baskets().begin_with(begin).await?;
     let mut sink = tx
         .copy_in_raw(
             "copy sessions (id, store_id, till_id, state, version, customer_id, revision, basis, evaluated_at, expires_at) \
