@@ -10,7 +10,7 @@ use clap::{Args, Parser, Subcommand};
 use crate::commands::simulate::Verb as Simulate;
 use crate::config::{Config, Flags};
 use crate::wiring::Wired;
-use crate::{bench, commands, doctor, logging, serve};
+use crate::{bench, commands, doctor, logging, runtime, serve};
 
 /// Kava: a discount of their own for every customer, and never below the margin floor.
 #[derive(Debug, Parser)]
@@ -156,24 +156,22 @@ pub fn main() -> ExitCode {
     // Under `cargo leptos watch`, which gives no command, it serves.
     let watched = std::env::var_os("LEPTOS_WATCH").is_some() && std::env::args_os().len() == 1;
     let cli = if watched { Cli::parse_from(["kava", "serve"]) } else { Cli::parse() };
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            eprintln!("kava: the runtime does not start: {error}");
-            return ExitCode::FAILURE;
-        }
-    };
-    match runtime.block_on(run(cli)) {
-        Ok(code) => code,
-        Err(error) => {
-            eprintln!("kava: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    start(cli).unwrap_or_else(|error| {
+        eprintln!("kava: {error:#}");
+        ExitCode::FAILURE
+    })
 }
 
-async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
-    let mut flags = Flags { config: cli.settings.config, data: cli.settings.data, site: None, address: None };
+fn start(cli: Cli) -> anyhow::Result<ExitCode> {
+    let config = configure(&cli)?;
+    let serves = matches!(cli.command, Command::Serve(_) | Command::Bench(_));
+    let runtime = runtime::build(serves && config.serve.keep_processors).context("The runtime does not start.")?;
+    runtime.block_on(run(cli, config))
+}
+
+fn configure(cli: &Cli) -> anyhow::Result<Config> {
+    let mut flags =
+        Flags { config: cli.settings.config.clone(), data: cli.settings.data.clone(), site: None, address: None };
     if let Command::Serve(args) = &cli.command {
         flags.site.clone_from(&args.site);
         flags.address = args.addr;
@@ -183,6 +181,10 @@ async fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         // A line for every request would be measured as well.
         "warn".clone_into(&mut config.log.level);
     }
+    Ok(config)
+}
+
+async fn run(cli: Cli, config: Config) -> anyhow::Result<ExitCode> {
     logging::start(&config.log)?;
     match cli.command {
         Command::Serve(args) => serve::run(&config, serve::Options { api_only: args.api_only }).await?,

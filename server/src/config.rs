@@ -36,6 +36,7 @@ pub struct Serve {
     pub seed_demo: bool,
     pub work: bool,
     pub fit_nightly: bool,
+    pub keep_processors: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]

@@ -15,5 +15,6 @@ pub mod grpc;
 pub mod logging;
 mod master_key;
 pub mod rest;
+mod runtime;
 pub mod serve;
 pub mod wiring;

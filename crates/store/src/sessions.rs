@@ -298,6 +298,14 @@ pub async fn keep(store: &Store, batch: &[Open]) -> Result<Vec<SessionId>, Store
     upsert(batch, store.for_baskets()).await
 }
 
+/// The same for one of a batch that failed; a row that is locked holds up nobody else's.
+///
+/// # Errors
+/// As [`keep`].
+pub async fn keep_alone(store: &Store, session: &Open) -> Result<bool, StoreError> {
+    Ok(!upsert(std::slice::from_ref(session), store.pool()).await?.is_empty())
+}
+
 /// The same inside a transaction, whose commit then decides.
 ///
 /// # Errors

@@ -91,7 +91,7 @@ impl Shop {
         let kept = match told.await.unwrap_or(Written::Failed) {
             Written::Kept => true,
             Written::Overtaken => false,
-            Written::Failed => !sessions::keep(&self.store, &[row]).await?.is_empty(),
+            Written::Failed => sessions::keep_alone(&self.store, &row).await?,
         };
         if kept {
             return Ok(());
