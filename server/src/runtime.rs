@@ -7,15 +7,18 @@
 //! processors the system looks further by itself.
 
 use std::io;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use tokio::runtime::{Builder, Runtime};
 
 /// So many processors are few.
 const FEW: std::ops::RangeInclusive<usize> = 2..=4;
-/// The name of a worker's thread, before its number.
-const WORKER: &str = "kava-worker-";
+/// How often a worker looks whether the others are there, and how long it rests between: a second in all.
+const LOOKS: usize = 2_000;
+const REST: Duration = Duration::from_micros(500);
 
 /// The runtime of a server, whose workers `keep` to a processor each where these are few.
 ///
@@ -24,19 +27,32 @@ const WORKER: &str = "kava-worker-";
 pub fn build(keep: bool) -> io::Result<Runtime> {
     let mut builder = Builder::new_multi_thread();
     builder.enable_all();
-    if let Some(all) = processors().filter(|all| keep && FEW.contains(&all.len())) {
-        let named = AtomicUsize::new(0);
-        let workers = all.len();
-        builder
-            .worker_threads(workers)
-            // Threads are named in the order in which they are asked for: the workers before any that may block.
-            .thread_name_fn(move || match named.fetch_add(1, Ordering::Relaxed) {
-                number if number < workers => format!("{WORKER}{number}"),
-                _ => "kava-blocking".to_owned(),
+    let Some(all) = processors().filter(|all| keep && FEW.contains(&all.len())) else { return builder.build() };
+    // A thread begins with the processors of the one that asked for it, which may be a worker.
+    let every = all.clone();
+    let runtime = builder.worker_threads(all.len()).on_thread_start(move || keep_to(&every)).build()?;
+    // Which of the runtime's threads becomes a worker is known only to what runs on it. As many tasks as workers, none of
+    // which leaves before all are there, are on one each; and nothing else was asked of the runtime before.
+    let (here, workers) = (Arc::new(AtomicUsize::new(0)), all.len());
+    let settled: Vec<_> = all
+        .into_iter()
+        .map(|processor| {
+            let here = here.clone();
+            runtime.spawn(async move {
+                here.fetch_add(1, Ordering::AcqRel);
+                for _ in 0..LOOKS {
+                    if here.load(Ordering::Acquire) == workers {
+                        return keep_to(&[processor]);
+                    }
+                    std::thread::sleep(REST);
+                }
             })
-            .on_thread_start(move || settle(&all));
+        })
+        .collect();
+    for worker in settled {
+        runtime.block_on(worker).map_err(io::Error::other)?;
     }
-    builder.build()
+    Ok(runtime)
 }
 
 /// The processors that this process may use; `None` where it may not use each of them fully, or nobody can say.
@@ -47,26 +63,18 @@ fn processors() -> Option<Vec<usize>> {
     (std::thread::available_parallelism().ok()?.get() == all.len()).then_some(all)
 }
 
-/// A worker takes its processor. Every other thread takes all of them: it would else keep to that of the worker that asked
-/// for it.
-fn settle(all: &[usize]) {
-    let thread = std::thread::current();
-    let number = thread.name().and_then(|name| name.strip_prefix(WORKER)?.parse::<usize>().ok());
-    let own = match number.and_then(|number| all.get(number)) {
-        Some(processor) => std::slice::from_ref(processor),
-        None => all,
-    };
+/// This thread works on these processors. Where that is not allowed the system goes on placing it.
+fn keep_to(processors: &[usize]) {
     let mut set = CpuSet::new();
-    own.iter().for_each(|&processor| set.set(processor));
-    // Where it is not allowed the system goes on placing the thread.
+    processors.iter().for_each(|&processor| set.set(processor));
     if let Err(error) = sched_setaffinity(None, &set) {
-        tracing::debug!(%error, "a thread's processor cannot be chosen");
+        tracing::debug!(%error, "a thread's processors cannot be chosen");
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::{Arc, Barrier};
+    use std::sync::Barrier;
 
     use super::*;
 
@@ -96,6 +104,11 @@ mod tests {
     #[test]
     fn where_processors_are_few_each_worker_has_its_own_and_other_threads_have_all() {
         let Some(all) = processors().filter(|all| FEW.contains(&all.len())) else { return };
+        for _ in 0..100 {
+            let runtime = build(true).unwrap();
+            let at_once = runtime.spawn_blocking(own);
+            assert_eq!(runtime.block_on(at_once).unwrap(), all, "what blocks before anything else");
+        }
         let runtime = build(true).unwrap();
         assert_eq!(of_workers(&runtime), all.iter().map(|&processor| vec![processor]).collect::<Vec<_>>());
         let of_blocking = runtime
