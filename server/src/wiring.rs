@@ -116,18 +116,20 @@ impl Wired {
     /// When the metrics cannot be set up.
     pub fn edge(&self, config: &Config) -> anyhow::Result<Edge> {
         let shop = Arc::new(self.shop.clone());
+        // Staff at the checkout screen are a till.
+        let tills = Arc::new(self.shop.at_tills());
         Ok(Edge::new(Inner {
             customer: shop.clone(),
-            till: shop.clone(),
-            offline: shop.clone(),
-            adapter: shop.clone(),
+            till: tills.clone(),
+            offline: tills.clone(),
+            adapter: tills.clone(),
+            staff: tills,
             marketing: shop.clone(),
             offers: shop.clone(),
-            staff: shop.clone(),
             campaigns: shop,
             clock: self.clock.clone(),
             entropy: self.entropy.clone(),
-            store: self.store.clone(),
+            store: self.store.for_tills(),
             cache: self.cache.clone(),
             metrics: Metrics::new()?,
             rules: Rules::from(config),

@@ -115,6 +115,12 @@ impl Shop {
         Self { pace, ..self }
     }
 
+    /// The same shop as the tills reach it: what pages and reports hold of the database, no till waits for.
+    #[must_use]
+    pub fn at_tills(&self) -> Self {
+        Self { store: self.store.for_tills(), ..self.clone() }
+    }
+
     /// The same shop with other terms for its offline tills.
     #[must_use]
     pub fn with_grant_terms(self, grant_terms: grants::Terms) -> Self {

@@ -215,7 +215,9 @@ impl Shop {
     }
 
     async fn take_snapshot(&self, known: Option<&Arc<Snapshot>>) -> Result<Option<Arc<Snapshot>>, StoreError> {
-        let Some((settings, revision)) = self.store.in_force().await? else { return Ok(None) };
+        // Whoever looks, the tills wait for it.
+        let store = self.store.for_tills();
+        let Some((settings, revision)) = store.in_force().await? else { return Ok(None) };
         if let Some(known) = known
             && known.settings == settings
             && known.revision == revision
@@ -225,9 +227,9 @@ impl Shop {
         // The versions before the catalogue: what changes between the two reads is read again the next time.
         let rules = self.rules_of(revision).await?;
         let zone = zone(&settings.time_zone)?;
-        let zones = self.store.zones().await?;
+        let zones = store.zones().await?;
         let zones = zones.into_iter().map(|(store, name)| Ok((store, self::zone(&name)?)));
-        let products = self.store.all_products().await?;
+        let products = store.all_products().await?;
         let shelved =
             products.into_iter().map(|(product, name_ru)| (product.sku.clone(), Shelved::new(product, name_ru)));
         Ok(Some(Arc::new(Snapshot {
@@ -247,7 +249,8 @@ impl Shop {
             return Ok(rules.clone());
         }
         let corrupt = |why: String| StoreError::corrupt("rule set", format!("revision {revision}: {why}"));
-        let stored = self.store.rule_set(revision).await?.ok_or_else(|| corrupt("it is not there".to_owned()))?;
+        let stored =
+            self.store.for_tills().rule_set(revision).await?.ok_or_else(|| corrupt("it is not there".to_owned()))?;
         let params: Params = serde_json::from_str(&stored.params).map_err(|why| corrupt(why.to_string()))?;
         let rules = params.check().map_err(|problems| corrupt(problems.to_string()))?;
         let mut compiled = self.snapshots.compiled();

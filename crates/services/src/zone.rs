@@ -14,7 +14,8 @@ impl Shop {
         if let Some(zone) = self.zone.get() {
             return Ok(*zone);
         }
-        let settings = self.store.settings().await.map_err(|error| self.failed(&error))?;
+        // The checkout screen waits for it as well.
+        let settings = self.store.for_tills().settings().await.map_err(|error| self.failed(&error))?;
         let Some(settings) = settings else { return Ok(Tz::UTC) };
         Ok(*self.zone.get_or_init(|| {
             settings.time_zone.parse().unwrap_or_else(|error| {

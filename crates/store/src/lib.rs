@@ -49,12 +49,15 @@ pub type Tx = sqlx::Transaction<'static, Postgres>;
 
 /// The one store of the shop. Cheap to clone.
 ///
-/// A till that is paid does not wait until a report gives its connection back: purchases and open baskets are written
-/// through connections of their own. They are few, so the database's process behind each has just done the same, and finds
-/// all it needs in the memory next to its processor: a twentieth more purchases a second than through all connections in turns.
+/// A till does not wait until a report or a page gives its connection back: tills have connections of their own
+/// ([`for_tills`](Self::for_tills)), and of these purchases and open baskets are written through some that do nothing else.
+/// Those are few, so the database's process behind each has just done the same, and finds all it needs in the memory next to
+/// its processor: a twentieth more purchases a second than through all connections in turns.
 #[derive(Clone, Debug)]
 pub struct Store {
+    /// What this handle asks through: everybody's, or the tills'.
     pool: PgPool,
+    tills: PgPool,
     purchases: PgPool,
     baskets: PgPool,
 }
@@ -64,7 +67,7 @@ pub const PURCHASE_CONNECTIONS: u32 = 3;
 /// Open baskets are written by one at a time.
 const BASKET_CONNECTIONS: u32 = 1;
 /// Who has fewer connections than this shares them all.
-const TO_PART: u32 = 8;
+const TO_PART: u32 = 12;
 
 /// How long a connection may rest before it is asked again whether it lives.
 const UNASKED: Duration = Duration::from_secs(5);
@@ -82,21 +85,25 @@ const OUR_WAY: &str = "select set_config('plan_cache_mode', 'force_generic_plan'
 static MIGRATOR: sqlx::migrate::Migrator = sqlx::migrate!("./migrations");
 
 impl Store {
-    /// Connects; does not migrate. It never has more than `connections`; those of purchases and baskets are among them, and
-    /// are made when they are first needed.
+    /// Connects; does not migrate. It never has more than `connections`. Those of purchases and baskets are among them, half
+    /// of the others are the tills'; they are made when they are first needed.
     ///
     /// # Errors
     /// [`StoreError::Unavailable`] when nothing answers there.
     pub async fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
         let options = PgConnectOptions::from_str(url)?.application_name("kava");
-        let own = PURCHASE_CONNECTIONS + BASKET_CONNECTIONS;
-        let shared = if connections < TO_PART { connections } else { connections - own };
-        let pool = pool_of(shared).connect_with(options.clone()).await?;
-        let parted = |count: u32| match connections {
-            ..TO_PART => pool.clone(),
-            _ => pool_of(count).connect_lazy_with(options.clone()),
-        };
-        Ok(Self { purchases: parted(PURCHASE_CONNECTIONS), baskets: parted(BASKET_CONNECTIONS), pool })
+        let others = connections.saturating_sub(PURCHASE_CONNECTIONS + BASKET_CONNECTIONS);
+        let tills = others / 2;
+        let parts = connections >= TO_PART;
+        let pool = pool_of(if parts { others - tills } else { connections }).connect_with(options.clone()).await?;
+        let part = |count| if parts { pool_of(count).connect_lazy_with(options.clone()) } else { pool.clone() };
+        Ok(Self { tills: part(tills), purchases: part(PURCHASE_CONNECTIONS), baskets: part(BASKET_CONNECTIONS), pool })
+    }
+
+    /// The same store, asked through the connections that are the tills' alone.
+    #[must_use]
+    pub fn for_tills(&self) -> Self {
+        Self { pool: self.tills.clone(), ..self.clone() }
     }
 
     /// Brings the schema up to this binary's.

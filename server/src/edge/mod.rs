@@ -47,7 +47,7 @@ pub struct Inner {
     pub campaigns: Arc<dyn CampaignApi>,
     pub clock: Arc<dyn Clock>,
     pub entropy: Arc<dyn Entropy>,
-    /// For readiness.
+    /// For readiness: whether the tills can sell.
     pub store: Store,
     pub cache: Arc<dyn Cache>,
     pub metrics: Metrics,

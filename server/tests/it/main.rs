@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "what a test cannot set up, it cannot go on without")]
 
 mod campaigns;
+mod connections;
 mod edge;
 mod grpc;
 mod kill;

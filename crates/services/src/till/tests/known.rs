@@ -1,10 +1,7 @@
 //! A purchase of which everything is known writes in one statement what it would write step by step, or nothing.
 
-use std::time::Duration;
-
 use contract::till::Session;
 use domain::{Amount, SegmentName};
-use tokio::time::timeout;
 
 use super::scene::{Guest, Scene, basket};
 use super::statements::counted;
@@ -186,30 +183,6 @@ async fn what_happened_elsewhere_meanwhile_counts() {
     scene.close(&fifth, "R-5", "k5").await.unwrap();
     assert_eq!(scene.count("select count(*) from receipts where number like 'R-%'").await, 3);
     assert_eq!(scene.savings(&guest).await, 1_100);
-}
-
-/// Reports and imports may take every connection that is for all: baskets and purchases have their own.
-#[tokio::test]
-async fn a_till_waits_for_no_report() {
-    let scene = Scene::set_at(Pace::swift()).await;
-    warmed(&scene).await;
-    let guest = scene.guest().await;
-    let first = scene.quoted(&guest, BASKETS[0]).await;
-    scene.shop.settle().await;
-    let mut reports = Vec::new();
-    while let Ok(report) = timeout(Duration::from_millis(200), scene.shop.store.begin()).await {
-        reports.push(report.unwrap());
-    }
-    assert!(reports.len() > 10, "{} were to be had", reports.len());
-    let paid = async {
-        let second = scene.put(scene.id(), basket(None, BASKETS[1])).await.unwrap();
-        scene.shop.settle().await;
-        assert_eq!(scene.count("select count(*) from sessions where state = 'open'").await, 2, "both are written");
-        scene.close(&second, "R-2", "k2").await.unwrap();
-        scene.close(&first, "R-1", "k1").await.unwrap();
-    };
-    timeout(Duration::from_secs(5), paid).await.unwrap();
-    assert_eq!(scene.count("select count(*) from receipts where number like 'R-%'").await, 2);
 }
 
 /// A purchase that waits for the customer's row sees what the one before it left.
