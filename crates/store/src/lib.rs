@@ -173,3 +173,31 @@ fn pool_of(connections: u32) -> PgPoolOptions {
 pub async fn commit(tx: Tx) -> Result<(), StoreError> {
     Ok(tx.commit().await?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_parts_have_no_more_connections_than_all_may_have() {
+        let database = testkit::fresh_database().await;
+        for all in [TO_PART, 13, 24, 1_000] {
+            let store = Store::connect(&database.url, all).await.unwrap();
+            let parts = [&store.pool, &store.tills, &store.purchases, &store.baskets];
+            let parts = parts.map(|pool| pool.options().get_max_connections());
+            assert_eq!((parts.iter().sum::<u32>(), parts.contains(&0)), (all, false), "{parts:?}");
+        }
+        for few in [1, TO_PART - 1] {
+            let store = Store::connect(&database.url, few).await.unwrap();
+            let mut held = Vec::new();
+            for _ in 0..few {
+                held.push(store.begin().await.unwrap());
+            }
+            let tills = store.for_tills();
+            for pool in [tills.pool(), tills.for_purchases(), tills.for_baskets()] {
+                assert!(pool.try_acquire().is_none(), "one of {few} more");
+                assert_eq!(pool.size(), few);
+            }
+        }
+    }
+}
