@@ -27,6 +27,9 @@ pub(super) fn arguments(params: &PostgresParams, socket_folder: &Path) -> Vec<St
         "jit=off".to_owned(),
         // An import writes in bulk: fewer checkpoints.
         "max_wal_size=2GB".to_owned(),
+        // A new file of the log is not filled with zeros first: whoever came to its end did that, and all who committed
+        // meanwhile waited for it, up to 0.1 s.
+        "wal_init_zero=off".to_owned(),
         // What a backend writes goes on to the disk soon: left to the checkpoint's end, it kept purchases waiting for up to
         // 0.2 s a file.
         "backend_flush_after=256kB".to_owned(),
