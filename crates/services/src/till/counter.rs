@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 use std::hash::BuildHasher;
+use std::ops::{Deref, DerefMut};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,12 +29,18 @@ const SHARDS: usize = 32;
 const KEPT: usize = 48;
 /// Sessions that are looked for in one statement.
 const LOOKED_FOR: usize = 256;
+/// What a session takes beside its lines, in lines.
+const FRAME: usize = 8;
 
 /// The open sessions of this process.
 #[derive(Debug)]
 pub(crate) struct Counter {
     shards: Vec<Mutex<Places>>,
     hasher: RandomState,
+    /// What the open sessions take, in lines.
+    taken: Arc<AtomicUsize>,
+    /// How many times room was made: shard by shard.
+    turns: AtomicUsize,
     /// Sessions that are looked for in the database.
     sought: Batches<Sought>,
     pub(super) journal: super::journal::Journal,
@@ -55,9 +63,17 @@ pub(super) enum Place {
     /// Nothing yet.
     #[default]
     Unknown,
-    Open(Box<OpenSession>),
+    Open(Box<Weighed>),
     /// Not of the counter any more: ask for it again.
     Left,
+}
+
+/// An open session that takes room while it is kept.
+#[derive(Debug)]
+pub(super) struct Weighed {
+    open: OpenSession,
+    weight: usize,
+    taken: Arc<AtomicUsize>,
 }
 
 /// An open session: what it was evaluated from, and what came of it.
@@ -100,6 +116,8 @@ impl Default for Counter {
         Self {
             shards: (0..SHARDS).map(|_| Mutex::default()).collect(),
             hasher: RandomState::default(),
+            taken: Arc::default(),
+            turns: AtomicUsize::new(0),
             sought: Batches::new(1, 1, LOOKED_FOR),
             journal: super::journal::Journal::default(),
             closer: super::closer::Closer::default(),
@@ -143,6 +161,46 @@ impl Counter {
         }
     }
 
+    /// Leaves some open sessions to their rows: of one shard, or of a second where the first has none to leave.
+    fn make_room(&self) {
+        let _ = self.leave_some() || self.leave_some();
+    }
+
+    /// Leaves the older half of what is written of the next shard.
+    fn leave_some(&self) -> bool {
+        let shard = &self.shards[self.turns.fetch_add(1, Ordering::Relaxed) % SHARDS];
+        let mut places = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written: Vec<(DateTime<Utc>, SessionId)> = places
+            .iter()
+            .filter_map(|(id, place)| match &*place.try_lock().ok()? {
+                Place::Open(open) if open.is_written() => Some((open.evaluated_at, *id)),
+                _ => None,
+            })
+            .collect();
+        let half = written.len().div_ceil(2);
+        if half > 0 {
+            written.select_nth_unstable(half - 1);
+        }
+        let mut left = Vec::with_capacity(half);
+        for (_, id) in &written[..half] {
+            let Some(mut place) = places.get(id).and_then(|place| place.clone().try_lock_owned().ok()) else {
+                continue;
+            };
+            if matches!(&*place, Place::Open(open) if open.is_written()) {
+                left.push(std::mem::replace(&mut *place, Place::Left));
+                places.remove(id);
+                self.unseen.saw(*id);
+            }
+        }
+        drop(places);
+        // Their memory is given back while nobody waits for the shard.
+        !left.is_empty()
+    }
+
+    pub(super) fn taken(&self) -> usize {
+        self.taken.load(Ordering::Relaxed)
+    }
+
     fn remove(&self, mut held: Held) {
         *held.place = Place::Left;
         self.shard(held.id).lock().unwrap_or_else(PoisonError::into_inner).remove(&held.id);
@@ -174,9 +232,33 @@ impl Held {
             Place::Unknown | Place::Left => None,
         }
     }
+}
 
-    pub(super) fn put(&mut self, open: OpenSession) {
-        *self.place = Place::Open(Box::new(open));
+impl Weighed {
+    fn new(open: OpenSession, taken: &Arc<AtomicUsize>) -> Self {
+        let weight = FRAME + open.basis.facts.lines.len();
+        taken.fetch_add(weight, Ordering::Relaxed);
+        Self { open, weight, taken: taken.clone() }
+    }
+}
+
+impl Drop for Weighed {
+    fn drop(&mut self) {
+        self.taken.fetch_sub(self.weight, Ordering::Relaxed);
+    }
+}
+
+impl Deref for Weighed {
+    type Target = OpenSession;
+
+    fn deref(&self) -> &OpenSession {
+        &self.open
+    }
+}
+
+impl DerefMut for Weighed {
+    fn deref_mut(&mut self) -> &mut OpenSession {
+        &mut self.open
     }
 }
 
@@ -224,7 +306,7 @@ impl Shop {
                 // A newer one here is what the journal has not written yet.
                 if held.open().is_none_or(|open| open.version < stored.version) {
                     let open = self.reopened(stored).await?;
-                    held.put(open);
+                    self.keep_open(&mut held, open);
                 }
                 Ok(Session::Open(held))
             }
@@ -235,6 +317,19 @@ impl Shop {
                 Ok(Session::Ended(held, Box::new(stored)))
             }
         }
+    }
+
+    /// Keeps an open session. Where there is no more room, others that were not put for long are left to their rows.
+    pub(super) fn keep_open(&self, held: &mut Held, open: OpenSession) {
+        *held.place = Place::Open(Box::new(Weighed::new(open, &self.counter.taken)));
+        if self.counter.taken() > self.pace.room {
+            self.counter.make_room();
+        }
+    }
+
+    /// Nothing can be written, or too slowly, and twice the room is taken: no session is answered before it is written.
+    pub(super) fn is_overfull(&self) -> bool {
+        self.counter.taken() > self.pace.room.saturating_mul(2)
     }
 
     /// Takes the session from the counter: from now on its row decides.
@@ -317,6 +412,11 @@ pub(super) fn to_keep(settled: Settlement) -> Option<Box<Settlement>> {
 }
 
 impl OpenSession {
+    /// Whether its row is as it is.
+    fn is_written(&self) -> bool {
+        !self.unwritten && !self.doubtful && self.kept == self.version
+    }
+
     /// The decision, which is the same whenever it is made (law 6).
     pub(super) fn decide(&self) -> Decision {
         self.settle().decision()

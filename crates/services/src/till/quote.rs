@@ -180,20 +180,21 @@ impl Shop {
             let (mut open, settled) = Box::pin(self.keep_limited(caller, id, open, settled)).await?;
             let told = tell(id, &open, &settled, shop, caller, request.explain)?;
             open.settled = to_keep(settled);
-            held.put(open);
+            self.keep_open(held, open);
             return Ok(told);
         }
         let told = tell(id, &open, &settled, shop, caller, request.explain)?;
         open.settled = to_keep(settled);
-        self.keep_open(held, open).await?;
+        self.keep_unlimited(held, open).await?;
         Ok(told)
     }
 
     /// Keeps a session that holds nothing: in memory, and in its row before or behind the answer.
-    async fn keep_open(&self, held: &mut Held, mut open: OpenSession) -> Result<(), Stop> {
-        if self.pace.behind && (open.unwritten || self.counter.journal.is_busy()) {
+    async fn keep_unlimited(&self, held: &mut Held, mut open: OpenSession) -> Result<(), Stop> {
+        let behind = self.pace.behind && !self.is_overfull();
+        if behind && (open.unwritten || self.counter.journal.is_busy()) {
             let is_in_turn = std::mem::replace(&mut open.unwritten, true);
-            held.put(open);
+            self.keep_open(held, open);
             if !is_in_turn {
                 self.write_behind(held.id);
             }
@@ -201,7 +202,8 @@ impl Shop {
         }
         Box::pin(self.write_now(open.row(held.id)?)).await?;
         open.kept = open.version;
-        held.put(open);
+        open.unwritten = false;
+        self.keep_open(held, open);
         Ok(())
     }
 

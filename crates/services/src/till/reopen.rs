@@ -47,7 +47,7 @@ impl Shop {
                 };
                 match told {
                     Ok((open, once)) => {
-                        held.put(open);
+                        self.keep_open(&mut held, open);
                         Ok(once)
                     }
                     Err(stop) => {

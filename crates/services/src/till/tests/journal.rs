@@ -1,5 +1,7 @@
 //! Open baskets of a busy shop: written behind the answer, many together, each once.
 
+use std::time::Duration;
+
 use contract::TillApi;
 use contract::till::QuoteMode;
 use domain::SessionId;
@@ -66,4 +68,63 @@ async fn a_basket_that_another_process_began_takes_no_other_with_it() {
         assert_eq!(kept, if session.session_id == elsewhere { there.clone() } else { session });
     }
     assert_eq!(put(scene.shop.clone(), elsewhere, 0).await.version, there.version + 1, "it goes on from the row");
+}
+
+/// Memory has room for some hundred of these baskets.
+const ROOM: usize = 1_000;
+
+#[tokio::test]
+async fn a_till_that_begins_basket_after_basket_fills_no_memory_and_each_goes_on() {
+    let scene = Scene::set_at(Pace { room: ROOM, ..Pace::swift() }).await;
+    let guest = scene.guest().await;
+    let mut quoted = Vec::new();
+    for n in 0..500 {
+        let code = (n % 3 == 0).then(|| guest.code.as_str());
+        quoted.push(scene.put(scene.id(), basket(code, BASKETS[n % 3])).await.unwrap());
+        scene.shop.counter.journal.be_busy();
+        if n % 32 == 31 {
+            scene.shop.settle().await;
+        }
+        let taken = scene.shop.counter.taken();
+        assert!(taken <= 2 * ROOM + 100, "{taken} after {n}");
+    }
+    scene.shop.settle().await;
+    for session in &quoted {
+        assert_eq!(&scene.shop.session(&scene.till, session.session_id).await.unwrap(), session);
+    }
+    for (n, session) in quoted.iter().enumerate() {
+        let again = scene.put(session.session_id, basket(None, BASKETS[n % 3])).await.unwrap();
+        assert_eq!((again.version, again.subtotal), (session.version + 1, session.subtotal));
+    }
+    let last = scene.put(quoted[0].session_id, basket(Some(guest.code.as_str()), BASKETS[0])).await.unwrap();
+    assert_eq!((&last.customer, last.total), (&quoted[0].customer, quoted[0].total));
+    scene.close(&last, "R-1", "k1").await.unwrap();
+    assert_eq!(scene.count("select count(*) from sessions where state = 'open'").await, 499);
+}
+
+#[tokio::test]
+async fn baskets_that_cannot_be_written_wait_before_memory_is_full() {
+    let scene = Scene::set_at(Pace { room: ROOM, ..Pace::swift() }).await;
+    scene.put(scene.id(), basket(None, BASKETS[0])).await.unwrap();
+    let mut locked = scene.pool.begin().await.unwrap();
+    sqlx::query("lock table sessions in access exclusive mode").execute(&mut *locked).await.unwrap();
+    scene.shop.counter.journal.be_busy();
+    let mut puts = tokio::task::JoinSet::new();
+    for _ in 0..400 {
+        let (shop, till, id) = (scene.shop.clone(), scene.till.clone(), scene.id());
+        puts.spawn(async move { shop.put_session(&till, id, basket(None, BASKETS[0]), QuoteMode::Stored).await });
+    }
+    let mut answered = 0;
+    while let Ok(Some(put)) = tokio::time::timeout(Duration::from_millis(300), puts.join_next()).await {
+        assert!(put.unwrap().is_ok());
+        answered += 1;
+    }
+    let taken = scene.shop.counter.taken();
+    assert!((100..300).contains(&answered) && taken <= 2 * ROOM + 10, "{answered} were answered, {taken} taken");
+    locked.rollback().await.unwrap();
+    while let Some(put) = puts.join_next().await {
+        assert!(put.unwrap().is_ok());
+    }
+    scene.shop.settle().await;
+    assert_eq!(scene.count("select count(*) from sessions where state = 'open'").await, 401);
 }
