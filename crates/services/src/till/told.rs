@@ -79,13 +79,29 @@ fn size(settled: &Settlement) -> usize {
 
 struct Json {
     out: Vec<u8>,
-    /// Where each source was written first: a few of them pay for everything.
-    sources: Vec<Range<usize>>,
+    /// Where each source was written first, as either is told: a few of them pay for everything.
+    sources: Vec<[Range<usize>; 2]>,
+}
+
+/// What a source gave of a line, and the effect of that: each with what stands before and after the source.
+#[derive(Clone, Copy)]
+enum Gift {
+    Allocation,
+    Effect,
+}
+
+impl Gift {
+    const fn around(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Allocation => ("{", ",\"amount\":"),
+            Self::Effect => (",", ",\"desired\":"),
+        }
+    }
 }
 
 impl Json {
     fn on(out: Vec<u8>, settled: &Settlement) -> Self {
-        Self { out, sources: vec![0..0; settled.sources.len()] }
+        Self { out, sources: vec![[0..0, 0..0]; settled.sources.len()] }
     }
 
     fn session(
@@ -132,9 +148,8 @@ impl Json {
             self.sums(decided.subtotal, decided.discount, decided.total);
             self.raw(",\"allocations\":[");
             for (place, part) in paid(parts).enumerate() {
-                self.raw(if place == 0 { "{" } else { ",{" }).source(part.by, settled)?;
-                self.raw(",\"amount\":").amount(part.granted);
-                self.raw("}");
+                self.raw(if place == 0 { "" } else { "," }).source(part.by, Gift::Allocation, settled)?;
+                self.amount(part.granted).raw("}");
             }
             self.raw("]}");
         }
@@ -176,13 +191,13 @@ impl Json {
         for (position, (line, parts)) in (0..).zip(settled.by_line()) {
             for part in paid(parts) {
                 self.raw(comma).raw("{\"type\":\"set_discount_per_item\",\"position\":").number(position);
-                self.raw(",").source(part.by, settled)?;
+                self.source(part.by, Gift::Effect, settled)?;
                 self.wish(part.desired, part.granted);
                 comma = ",";
             }
             if line.discount < line.wanted {
                 self.raw(comma).raw("{\"type\":\"margin_clipped\",\"position\":").number(position);
-                self.wish(line.wanted, line.discount);
+                self.raw(",\"desired\":").wish(line.wanted, line.discount);
                 comma = ",";
             }
         }
@@ -194,18 +209,18 @@ impl Json {
     }
 
     fn wish(&mut self, desired: Amount, granted: Amount) {
-        self.raw(",\"desired\":").amount(desired);
-        self.raw(",\"granted\":").amount(granted);
-        self.raw("}");
+        self.amount(desired).raw(",\"granted\":").amount(granted).raw("}");
     }
 
-    fn source(&mut self, place: usize, settled: &Settlement) -> serde_json::Result<()> {
-        let written = self.sources[place].clone();
+    fn source(&mut self, place: usize, gift: Gift, settled: &Settlement) -> serde_json::Result<()> {
+        let written = self.sources[place][gift as usize].clone();
         if !written.is_empty() {
             self.out.extend_from_within(written);
             return Ok(());
         }
         let from = self.out.len();
+        let (before, after) = gift.around();
+        self.raw(before);
         match &settled.sources[place] {
             promotions::Source::Card(id) => {
                 self.raw("\"source\":\"card\",\"id\":").id(id.0);
@@ -218,7 +233,8 @@ impl Json {
                 self.raw(",\"id\":").text(code)?;
             }
         }
-        self.sources[place] = from..self.out.len();
+        self.raw(after);
+        self.sources[place][gift as usize] = from..self.out.len();
         Ok(())
     }
 
