@@ -1,7 +1,5 @@
 //! Open baskets of a busy shop: written behind the answer, many together, each once.
 
-use std::time::Duration;
-
 use contract::TillApi;
 use contract::till::QuoteMode;
 use domain::SessionId;
@@ -105,22 +103,32 @@ async fn a_till_that_begins_basket_after_basket_fills_no_memory_and_each_goes_on
 #[tokio::test]
 async fn baskets_that_cannot_be_written_wait_before_memory_is_full() {
     let scene = Scene::set_at(Pace { room: ROOM, ..Pace::swift() }).await;
-    scene.put(scene.id(), basket(None, BASKETS[0])).await.unwrap();
+    // The first of these is left to its row soon; those after it are still known to be new, and ask for no row.
+    let mut ids: Vec<SessionId> = (0..401).map(|_| scene.id()).collect();
+    ids.sort_unstable_by_key(|id| id.0);
+    scene.put(ids[0], basket(None, BASKETS[0])).await.unwrap();
     let mut locked = scene.pool.begin().await.unwrap();
     sqlx::query("lock table sessions in access exclusive mode").execute(&mut *locked).await.unwrap();
     scene.shop.counter.journal.be_busy();
     let mut puts = tokio::task::JoinSet::new();
-    for _ in 0..400 {
-        let (shop, till, id) = (scene.shop.clone(), scene.till.clone(), scene.id());
+    for id in ids.drain(1..) {
+        let (shop, till) = (scene.shop.clone(), scene.till.clone());
         puts.spawn(async move { shop.put_session(&till, id, basket(None, BASKETS[0]), QuoteMode::Stored).await });
     }
+    while scene.shop.counter.taken() <= 2 * ROOM {
+        tokio::task::yield_now().await;
+    }
+    // Whoever could be answered without waiting is, long before this ends.
+    for _ in 0..10_000 {
+        tokio::task::yield_now().await;
+    }
     let mut answered = 0;
-    while let Ok(Some(put)) = tokio::time::timeout(Duration::from_millis(300), puts.join_next()).await {
+    while let Some(put) = puts.try_join_next() {
         assert!(put.unwrap().is_ok());
         answered += 1;
     }
     let taken = scene.shop.counter.taken();
-    assert!((100..300).contains(&answered) && taken <= 2 * ROOM + 10, "{answered} were answered, {taken} taken");
+    assert!((200..=201).contains(&answered) && taken <= 2 * ROOM + 10, "{answered} were answered, {taken} taken");
     locked.rollback().await.unwrap();
     while let Some(put) = puts.join_next().await {
         assert!(put.unwrap().is_ok());
